@@ -1,0 +1,125 @@
+//! What holds for a job: its own word, else its job type's, else the configuration's, else the built-in default.
+//!
+//! Owns: that order, the ceilings of the operator, and which grants are given.
+//! Never: looks at the machine; a share of its memory is resolved where the machine is known.
+
+use serde_json::{Map, Value as Json};
+
+use super::values::{Config, JobType};
+use crate::fault::{Code, Fault};
+use crate::job::{Chunking, Grant, JobRequest, Requirements};
+use crate::limits::Limits;
+use crate::policy::RetryPolicy;
+use crate::units::ByteSize;
+
+/// What holds for a job once every default is filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// How its inputs are cut.
+    pub chunking: Chunking,
+    /// Per attempt.
+    pub limits: Limits,
+    /// What an attempt holds while it runs.
+    pub requirements: Requirements,
+    /// After a failure.
+    pub retry: RetryPolicy,
+    /// Asked by the job and allowed by the operator, each once.
+    pub grants: Vec<Grant>,
+    /// The job's parameters over those of its job type.
+    pub parameters: Json,
+}
+
+const CEILING: &str = "parallel_processing.resource_limits.memory_per_job";
+
+impl Config {
+    /// Fills in what the job does not state; refuses what the operator does not allow.
+    pub fn resolve(&self, job: &JobRequest) -> Result<Resolved, Fault> {
+        let nothing = JobType::default();
+        let job_type = self.job_types.get(&job.task).unwrap_or(&nothing);
+        Ok(Resolved {
+            chunking: job
+                .chunking
+                .clone()
+                .or_else(|| job_type.chunking.clone())
+                .unwrap_or(Chunking::None),
+            limits: self.limits(job, job_type)?,
+            requirements: self.requirements(job, job_type)?,
+            retry: RetryPolicy {
+                retries_max: job.retries_max.unwrap_or(self.retry.retries_max),
+                ..self.retry
+            },
+            grants: self.grants(job)?,
+            parameters: parameters(&job.parameters, &job_type.parameters),
+        })
+    }
+
+    fn limits(&self, job: &JobRequest, job_type: &JobType) -> Result<Limits, Fault> {
+        let built_in = Limits::default();
+        let ceiling = self.memory_per_job.unwrap_or(ByteSize(u64::MAX));
+        let default = Limits {
+            memory: built_in.memory.min(ceiling),
+            timeout: self.timeout_default,
+            ..built_in
+        };
+        let limits = job.limits.or(job_type.limits).resolve(default);
+        self.within_ceiling("limits.memory", limits.memory)?;
+        Ok(limits)
+    }
+
+    fn requirements(&self, job: &JobRequest, job_type: &JobType) -> Result<Requirements, Fault> {
+        let stated = job.requirements.or(job_type.requirements);
+        let built_in = Requirements::default();
+        let requirements = Requirements {
+            cpu: stated.cpu.unwrap_or(built_in.cpu),
+            memory: stated.memory.or(self.memory_per_job),
+            gpu_memory: stated.gpu_memory.unwrap_or(built_in.gpu_memory),
+        };
+        self.within_ceiling(
+            "resource_requirements.memory",
+            requirements.memory.unwrap_or(ByteSize::ZERO),
+        )?;
+        Ok(requirements)
+    }
+
+    fn within_ceiling(&self, what: &str, size: ByteSize) -> Result<(), Fault> {
+        match self.memory_per_job {
+            Some(ceiling) if size > ceiling => {
+                let origin = self.origin(CEILING).map_or_else(String::new, |at| format!(" ({at})"));
+                let detail = format!(
+                    "`{what}` is {size}, and `memory_per_job`{origin} allows {ceiling} for one attempt"
+                );
+                Err(Fault::new(Code::TooBig).detail(detail))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn grants(&self, job: &JobRequest) -> Result<Vec<Grant>, Fault> {
+        let allowed = self.tenant(&job.tenant).grants;
+        let refused: Vec<String> = job
+            .grants
+            .iter()
+            .filter(|grant| !allowed.contains(grant))
+            .map(|grant| format!("`{grant}`"))
+            .collect();
+        if !refused.is_empty() {
+            let detail = format!("tenant `{}` is not allowed {}", job.tenant, refused.join(", "));
+            return Err(Fault::new(Code::GrantRefused).detail(detail));
+        }
+        let mut grants = job.grants.clone();
+        grants.sort();
+        grants.dedup();
+        Ok(grants)
+    }
+}
+
+fn parameters(own: &Json, defaults: &Map<String, Json>) -> Json {
+    match own {
+        Json::Object(own) => {
+            let mut merged = defaults.clone();
+            merged.extend(own.clone());
+            Json::Object(merged)
+        }
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,357 @@
+//! A job in its two shapes: as asked for ([`JobRequest`]) and as accepted ([`JobSpec`]).
+//!
+//! Owns: what a job consists of.
+//! Never: reads a file; the host resolves inputs and components and makes the spec from the request.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Digest, JobId, TaskName, TenantName};
+use crate::limits::Limits;
+use crate::policy::{OnFailure, RetryPolicy};
+use crate::units::{ByteSize, CpuCores, Fuel, Timestamp};
+
+/// Chunks of one job at most: the plan is kept whole in memory and in the journal.
+pub const CHUNKS_MAX: usize = 1_000_000;
+/// Priorities lie between this and its negative.
+pub const PRIORITY_MAX: i32 = 1000;
+
+/// Where a job's input comes from, as asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InputRequest {
+    /// Paths and glob patterns, relative to the job file.
+    Files(Vec<String>),
+    /// The text itself.
+    Text(String),
+    /// A JSON value; the handler sees its compact text.
+    Json(serde_json::Value),
+    /// The bytes themselves.
+    Bytes(Vec<u8>),
+}
+
+/// How an input is cut into chunks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "strategy", rename_all = "lowercase")]
+pub enum Chunking {
+    /// One chunk per file.
+    None,
+    /// Chunks of about `size` bytes, each ended at the next `boundary`.
+    Size {
+        /// The size aimed at; only a record that is itself longer makes a longer chunk.
+        size: ByteSize,
+        /// Where a chunk may end.
+        boundary: Boundary,
+    },
+    /// Chunks of whole records, as many as fit into `size`.
+    Content {
+        /// The bytes that end a record, such as `"\n"` or `"\n\n"`.
+        separator: String,
+        /// The size aimed at.
+        size: ByteSize,
+    },
+    /// Spans of time of a recording.
+    Time {
+        /// The length aimed at.
+        length: Duration,
+    },
+    /// The handler's own `chunker` decides.
+    Custom,
+}
+
+/// Where a chunk cut by size may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Boundary {
+    /// After any byte.
+    Byte,
+    /// After a line feed.
+    Line,
+    /// After an empty line.
+    Record,
+}
+
+impl Boundary {
+    /// The bytes after which a chunk may end; `None` means any.
+    pub fn separator(self) -> Option<&'static [u8]> {
+        match self {
+            Self::Byte => None,
+            Self::Line => Some(b"\n"),
+            Self::Record => Some(b"\n\n"),
+        }
+    }
+}
+
+/// Limits as asked for; what is not stated comes from the job type, then from the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LimitsRequest {
+    /// See [`Limits::memory`].
+    pub memory: Option<ByteSize>,
+    /// See [`Limits::fuel`].
+    pub fuel: Option<Fuel>,
+    /// See [`Limits::timeout`]; a job file writes it as `timeout`, beside `limits`.
+    pub timeout: Option<Duration>,
+    /// See [`Limits::cpu`].
+    pub cpu: Option<Duration>,
+    /// See [`Limits::output`].
+    pub output: Option<ByteSize>,
+    /// See [`Limits::disk`].
+    pub disk: Option<ByteSize>,
+}
+
+impl LimitsRequest {
+    /// What is stated here, else what `other` states.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            memory: self.memory.or(other.memory),
+            fuel: self.fuel.or(other.fuel),
+            timeout: self.timeout.or(other.timeout),
+            cpu: self.cpu.or(other.cpu),
+            output: self.output.or(other.output),
+            disk: self.disk.or(other.disk),
+        }
+    }
+
+    /// Fills in what is not stated.
+    pub fn resolve(self, default: Limits) -> Limits {
+        Limits {
+            memory: self.memory.unwrap_or(default.memory),
+            fuel: self.fuel.or(default.fuel),
+            timeout: self.timeout.unwrap_or(default.timeout),
+            cpu: self.cpu.or(default.cpu),
+            output: self.output.unwrap_or(default.output),
+            disk: self.disk.unwrap_or(default.disk),
+        }
+    }
+}
+
+/// Requirements as asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RequirementsRequest {
+    /// Processor cores held while an attempt runs.
+    pub cpu: Option<CpuCores>,
+    /// Memory held while an attempt runs.
+    pub memory: Option<ByteSize>,
+    /// Memory of a graphics processor held while an attempt runs.
+    pub gpu_memory: Option<ByteSize>,
+}
+
+impl RequirementsRequest {
+    /// What is stated here, else what `other` states.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            cpu: self.cpu.or(other.cpu),
+            memory: self.memory.or(other.memory),
+            gpu_memory: self.gpu_memory.or(other.gpu_memory),
+        }
+    }
+}
+
+/// A way out of the sandbox that a job asks for, such as `env: LANG`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "of", rename_all = "kebab-case")]
+pub enum Grant {
+    /// One environment variable of the host.
+    Env(String),
+    /// The real time instead of the moment of acceptance.
+    Clock,
+    /// Real randomness instead of bytes seeded by the chunk.
+    Random,
+}
+
+/// A job as asked for: every field checked by itself, nothing looked up yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobRequest {
+    /// Unique within its file.
+    pub id: JobId,
+    /// The name in the registry.
+    pub task: TaskName,
+    /// What to work on.
+    pub input: InputRequest,
+    /// Handed to the handler as JSON text.
+    pub parameters: serde_json::Value,
+    /// How to cut; not stated: from the job type, else one chunk per file.
+    pub chunking: Option<Chunking>,
+    /// Chunks run back to back on one reservation; `None` lets the scheduler choose.
+    pub batch: Option<u32>,
+    /// Higher goes first, within the tenant.
+    pub priority: i32,
+    /// On whose account.
+    pub tenant: TenantName,
+    /// For the whole job, from acceptance.
+    pub deadline: Option<Duration>,
+    /// Not stated: from the configuration.
+    pub retries_max: Option<u32>,
+    /// What a chunk that failed for good means.
+    pub on_failure: OnFailure,
+    /// Per attempt.
+    pub limits: LimitsRequest,
+    /// Ways out of the sandbox.
+    pub grants: Vec<Grant>,
+    /// What an attempt holds while it runs.
+    pub requirements: RequirementsRequest,
+    /// Where the result goes, relative to the job file; `None` keeps it in the state directory.
+    pub output: Option<String>,
+}
+
+impl JobRequest {
+    /// A job with nothing stated but what every job needs.
+    pub fn new(id: JobId, task: TaskName, input: InputRequest) -> Self {
+        Self {
+            id,
+            task,
+            input,
+            parameters: serde_json::Value::Object(serde_json::Map::new()),
+            chunking: None,
+            batch: None,
+            priority: 0,
+            tenant: TenantName::default_tenant(),
+            deadline: None,
+            retries_max: None,
+            on_failure: OnFailure::Stop,
+            limits: LimitsRequest::default(),
+            grants: Vec::new(),
+            requirements: RequirementsRequest::default(),
+            output: None,
+        }
+    }
+}
+
+/// A task type that a job file brings along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskDeclaration {
+    /// Path of the component, relative to the job file.
+    pub component: String,
+    /// The digest that the file must have.
+    pub sha256: Option<Digest>,
+}
+
+/// A job file after all its checks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobFile {
+    /// Task types that the file brings along.
+    pub tasks: BTreeMap<TaskName, TaskDeclaration>,
+    /// In the order of the file; ids are unique.
+    pub jobs: Vec<JobRequest>,
+    /// Harmless oddities, such as a key that is accepted and ignored.
+    pub remarks: Vec<String>,
+}
+
+/// One whole input of an accepted job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// As it is shown and as the handler sees it: never a path outside the job's own words.
+    pub name: String,
+    /// Guessed from the name, such as `text/plain`.
+    pub media_type: Option<String>,
+    /// Bytes.
+    pub size: u64,
+    /// Where the bytes are.
+    pub place: SourcePlace,
+}
+
+/// Where a source's bytes are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourcePlace {
+    /// A regular file, read in place.
+    File {
+        /// Absolute.
+        path: String,
+        /// Modification time at acceptance, nanoseconds since the Unix epoch.
+        modified_ns: i128,
+    },
+    /// Bytes that came with the job.
+    Inline(Arc<[u8]>),
+}
+
+/// The handler behind an accepted job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRef {
+    /// The name in the registry.
+    pub name: TaskName,
+    /// Identity of the component.
+    pub component: Digest,
+    /// True where the component exports a `collector`; else the host joins the outputs in chunk order.
+    pub collects: bool,
+}
+
+/// What an attempt holds while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Requirements {
+    /// Processor cores.
+    pub cpu: CpuCores,
+    /// Memory; `None` is estimated from the peaks of the task type's earlier attempts.
+    pub memory: Option<ByteSize>,
+    /// Memory of a graphics processor.
+    pub gpu_memory: ByteSize,
+}
+
+impl Default for Requirements {
+    /// One core, memory estimated, no graphics memory.
+    fn default() -> Self {
+        Self { cpu: CpuCores::ONE, memory: None, gpu_memory: ByteSize::ZERO }
+    }
+}
+
+/// A job as accepted: inputs found and measured, component identified, every default filled in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobSpec {
+    /// Unique within the journal's unfinished work.
+    pub id: JobId,
+    /// On whose account.
+    pub tenant: TenantName,
+    /// What runs.
+    pub task: TaskRef,
+    /// What it runs on, in order.
+    pub inputs: Arc<[Source]>,
+    /// JSON text.
+    pub parameters: Arc<str>,
+    /// How the inputs are cut.
+    pub chunking: Chunking,
+    /// Chunks run back to back on one reservation; `None` lets the scheduler choose.
+    pub batch: Option<u32>,
+    /// Higher goes first, within the tenant.
+    pub priority: i32,
+    /// Per attempt.
+    pub limits: Limits,
+    /// After a failure.
+    pub retry: RetryPolicy,
+    /// What a chunk that failed for good means.
+    pub on_failure: OnFailure,
+    /// What an attempt holds while it runs.
+    pub requirements: Requirements,
+    /// Asked by the job and allowed by the operator.
+    pub grants: Arc<[Grant]>,
+    /// When the job was accepted.
+    pub accepted_at: Timestamp,
+    /// When the job must have ended.
+    pub deadline: Option<Timestamp>,
+    /// Absolute path of the file that receives the result.
+    pub output: Option<String>,
+}
+
+/// One chunk: a half-open range of one source (bytes, or milliseconds where the source is a recording).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slice {
+    /// Index into the job's inputs.
+    pub source: u32,
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+}
+
+impl Slice {
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        self.end - self.start
+    }
+
+    /// True where there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+}

@@ -1,0 +1,208 @@
+//! The file itself: its version, its tasks, its jobs, and what must hold between them.
+//!
+//! Owns: [`parse`]; ids, task names and output paths that stand twice.
+//! Never: looks at a later version's keys; their meaning is not known.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+
+use super::input::path;
+use super::job::{Read, job};
+use super::keys;
+use crate::document::{self, Checker, Fields, Node, Place, Problems, shown};
+use crate::fault::Code;
+use crate::ids::TaskName;
+use crate::job::{JobFile, JobRequest, TaskDeclaration};
+
+/// The version of the format that this host reads.
+pub const VERSION: i64 = 1;
+
+/// Remarks that are told one by one.
+const REMARKS_MAX: usize = 20;
+
+/// Reads a job file, YAML or JSON; the error lists every problem with its place.
+///
+/// `file_name` is what messages call the file; nothing is opened.
+pub fn parse(bytes: &[u8], file_name: &str) -> Result<JobFile, Problems> {
+    let mut problems = Problems::new(file_name, Code::JobFile);
+    let file = document::read(bytes, &mut problems)
+        .and_then(|root| file(&mut Checker::new(&mut problems), &root, file_name));
+    problems.unless_empty(file)
+}
+
+fn file(checker: &mut Checker<'_>, root: &Node, file_name: &str) -> Option<JobFile> {
+    let stranger = checker.mapping(root, keys::FILE.what)?;
+    if !is_readable_version(checker, stranger) {
+        return None;
+    }
+    let fields = checker.fields(root, &keys::FILE)?;
+    let tasks = checker.optional(fields, "tasks", tasks).unwrap_or_default();
+    let mut remarks = Remarks { file_name, told: Vec::new(), total: 0 };
+    let jobs = checker.required(fields, "jobs", "list at least one job", |checker, node| {
+        jobs(checker, node, &mut remarks)
+    });
+    Some(JobFile { tasks, jobs: jobs?, remarks: remarks.finish() })
+}
+
+/// False where the file is of a later version, of which nothing else can be said.
+fn is_readable_version(checker: &mut Checker<'_>, fields: Fields<'_>) -> bool {
+    let Some(node) = fields.get("version") else {
+        checker.problem(fields.place(), "`version` is missing", "begin the file with `version: 1`");
+        return true;
+    };
+    checker.at("version", |checker| match node.as_whole() {
+        Some(VERSION) => true,
+        Some(newer) if newer > VERSION => {
+            let message = format!("version {newer} is newer than this host reads");
+            checker.problem(node.place, message, "use a newer pframe-host, or write `version: 1`");
+            false
+        }
+        _ => {
+            let found = node.as_written().map_or_else(|| node.kind().to_owned(), shown);
+            let message = format!("expected the number 1, found {found}");
+            checker.problem(node.place, message, "write `version: 1`");
+            true
+        }
+    })
+}
+
+fn tasks(checker: &mut Checker<'_>, node: &Node) -> Option<BTreeMap<TaskName, TaskDeclaration>> {
+    let mut tasks = BTreeMap::new();
+    let mut names: BTreeMap<TaskName, (String, Place)> = BTreeMap::new();
+    for entry in checker.mapping(node, "`tasks`")?.entries() {
+        let declared = checker.at_name(&entry.key, |checker| declaration(checker, &entry.value));
+        match TaskName::new(&entry.key) {
+            Err(error) => checker.problem(entry.place, error.to_string(), ""),
+            Ok(name) => match names.entry(name.clone()) {
+                Slot::Occupied(first) => {
+                    let (written, place) = first.get();
+                    let message =
+                        format!("{} is the same name as {}", shown(&entry.key), shown(written));
+                    let advice = format!(
+                        "`-` and `_` are equal in task names; the first is in line {}",
+                        place.line
+                    );
+                    checker.problem(entry.place, message, advice);
+                }
+                Slot::Vacant(slot) => {
+                    slot.insert((entry.key.clone(), entry.place));
+                    tasks.extend(declared.map(|declared| (name, declared)));
+                }
+            },
+        }
+    }
+    Some(tasks)
+}
+
+fn declaration(checker: &mut Checker<'_>, node: &Node) -> Option<TaskDeclaration> {
+    let fields = checker.fields(node, &keys::TASK)?;
+    let component = checker.required(fields, "component", "name the component's file", path);
+    let sha256 =
+        checker.optional(fields, "sha256", |checker, node| checker.parsed(node, str::parse));
+    Some(TaskDeclaration { component: component?, sha256 })
+}
+
+fn jobs(
+    checker: &mut Checker<'_>,
+    node: &Node,
+    remarks: &mut Remarks<'_>,
+) -> Option<Vec<JobRequest>> {
+    let items = checker.items(node, "a list of jobs")?;
+    if items.is_empty() {
+        checker.problem(node.place, "there are no jobs", "list at least one");
+        return None;
+    }
+    let mut jobs = Vec::with_capacity(items.len());
+    let mut seen = Seen::default();
+    for (index, item) in items.iter().enumerate() {
+        let read = checker.at_index(index, |checker| {
+            let read = job(checker, item)?;
+            seen.check(checker, &read);
+            Some(read)
+        });
+        if let Some(Read { job, retry_count, .. }) = read {
+            retry_count.into_iter().for_each(|place| remarks.ignored("retry_count", place));
+            jobs.extend(job);
+        }
+    }
+    Some(jobs)
+}
+
+/// What must be unique among the jobs of a file, with the place where it stood first.
+#[derive(Default)]
+struct Seen {
+    ids: BTreeMap<String, (String, Place)>,
+    outputs: BTreeMap<String, Place>,
+}
+
+impl Seen {
+    fn check(&mut self, checker: &mut Checker<'_>, read: &Read) {
+        if let Some((id, place)) = &read.id {
+            self.check_id(checker, id.as_str(), *place);
+        }
+        if let Some((path, place)) = &read.output {
+            self.check_output(checker, path, *place);
+        }
+    }
+
+    /// Ids that differ only in case are refused too: results are files named by ids.
+    fn check_id(&mut self, checker: &mut Checker<'_>, id: &str, place: Place) {
+        match self.ids.entry(id.to_ascii_lowercase()) {
+            Slot::Vacant(slot) => {
+                slot.insert((id.to_owned(), place));
+            }
+            Slot::Occupied(first) => {
+                let (written, first) = first.get();
+                let message = if written == id {
+                    format!("the id `{id}` stands twice")
+                } else {
+                    format!("the id `{id}` differs from `{written}` only in case")
+                };
+                let advice = format!("choose another; the first is in line {}", first.line);
+                checker.at("id", |checker| checker.problem(place, message, advice));
+            }
+        }
+    }
+
+    fn check_output(&mut self, checker: &mut Checker<'_>, path: &str, place: Place) {
+        match self.outputs.entry(path.to_owned()) {
+            Slot::Vacant(slot) => {
+                slot.insert(place);
+            }
+            Slot::Occupied(first) => {
+                let message = format!("two jobs write to {}", shown(path));
+                let advice =
+                    format!("choose another path; the first is in line {}", first.get().line);
+                checker.at("output", |checker| checker.problem(place, message, advice));
+            }
+        }
+    }
+}
+
+/// Harmless oddities, the first few in words.
+struct Remarks<'f> {
+    file_name: &'f str,
+    told: Vec<String>,
+    total: usize,
+}
+
+impl Remarks<'_> {
+    fn ignored(&mut self, key: &str, place: Place) {
+        self.total += 1;
+        if self.told.len() < REMARKS_MAX {
+            let remark = format!(
+                "{}:{place}: `{key}` is ignored; `max_retries` says how often a chunk is tried again",
+                self.file_name
+            );
+            self.told.push(remark);
+        }
+    }
+
+    fn finish(mut self) -> Vec<String> {
+        let more = self.total - self.told.len();
+        if more > 0 {
+            self.told.push(format!("{}: and {more} more remarks", self.file_name));
+        }
+        self.told
+    }
+}

@@ -1,0 +1,168 @@
+//! The written form of a grant: `clock`, `random`, `env: LANG`.
+//!
+//! Owns: parsing and printing [`Grant`]s, and telling what is not available yet from what is unknown.
+//! Never: decides who may have what.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::bounds::ENVIRONMENT_NAME_BYTES_MAX;
+use crate::document::{Checker, Node, Value, closest, shown};
+use crate::job::Grant;
+
+const AVAILABLE: &[&str] = &["env", "clock", "random"];
+const NOT_YET: &[&str] = &["http", "dir", "keyvalue"];
+
+/// Why a text is not a grant, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantError {
+    /// What is wrong.
+    pub message: String,
+    /// What to do; may be empty.
+    pub advice: String,
+}
+
+impl GrantError {
+    fn new(message: String, advice: &str) -> Self {
+        Self { message, advice: advice.to_owned() }
+    }
+}
+
+impl fmt::Display for GrantError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.advice {
+            "" => f.write_str(&self.message),
+            advice => write!(f, "{}; {advice}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for GrantError {}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env: {name}"),
+            Self::Clock => f.write_str("clock"),
+            Self::Random => f.write_str("random"),
+        }
+    }
+}
+
+impl FromStr for Grant {
+    type Err = GrantError;
+
+    fn from_str(text: &str) -> Result<Self, GrantError> {
+        let (kind, of) = match text.split_once(':') {
+            Some((kind, of)) => (kind.trim(), of.trim()),
+            None => (text.trim(), ""),
+        };
+        match (kind, of) {
+            ("env", name) => environment(name),
+            ("clock", "") => Ok(Self::Clock),
+            ("random", "") => Ok(Self::Random),
+            ("clock" | "random", _) => Err(GrantError::new(
+                format!("grant `{kind}` takes no value"),
+                "delete what follows it",
+            )),
+            _ if NOT_YET.contains(&kind) => Err(GrantError::new(
+                format!("grant `{kind}` is not available in this version"),
+                "delete it, or do that part outside of the handler",
+            )),
+            _ => Err(unknown(kind)),
+        }
+    }
+}
+
+fn unknown(kind: &str) -> GrantError {
+    let advice = match closest(kind, AVAILABLE.iter().chain(NOT_YET).copied()) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => "grants are `env: NAME`, `clock` and `random`".to_owned(),
+    };
+    GrantError { message: format!("unknown grant {}", shown(kind)), advice }
+}
+
+/// A variable that a guest may see. What steers the dynamic loader is never among them.
+fn environment(name: &str) -> Result<Grant, GrantError> {
+    let problem = match name {
+        "" => "grant `env` needs the name of a variable",
+        _ if name.len() > ENVIRONMENT_NAME_BYTES_MAX => "the name of the variable is too long",
+        _ if name.contains(['=', '\0']) || name.contains(char::is_whitespace) => {
+            "the name of a variable holds no `=`, space or zero byte"
+        }
+        _ if name.to_ascii_uppercase().starts_with("LD_") => {
+            "variables of the dynamic loader (`LD_…`) cannot be granted"
+        }
+        _ => return Ok(Grant::Env(name.to_owned())),
+    };
+    Err(GrantError::new(problem.to_owned(), "write for example `env: LANG`"))
+}
+
+/// Reads a list of grants; `env: LANG` may also be written without quotes, as a mapping of one entry.
+pub(crate) fn grants(checker: &mut Checker<'_>, node: &Node) -> Vec<Grant> {
+    let items = checker.items(node, "a list of grants").unwrap_or_default();
+    let read = |(index, item)| checker.at_index(index, |checker| grant(checker, item));
+    items.iter().enumerate().filter_map(read).collect()
+}
+
+fn grant(checker: &mut Checker<'_>, node: &Node) -> Option<Grant> {
+    let text = match &node.value {
+        Value::Map(entries) => match entries.as_slice() {
+            [only] => only.value.as_written().map(|of| format!("{}: {of}", only.key)),
+            _ => None,
+        },
+        _ => node.as_written().map(str::to_owned),
+    };
+    let Some(text) = text else {
+        return checker.wrong_kind(node, "a grant such as `env: LANG`");
+    };
+    match text.parse() {
+        Ok(grant) => Some(grant),
+        Err(GrantError { message, advice }) => {
+            checker.problem(node.place, message, advice);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_survives_printing() {
+        for text in ["clock", "random", "env: LANG"] {
+            assert_eq!(text.parse::<Grant>().map(|grant| grant.to_string()), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn j18_names_that_are_no_variables_or_steer_the_loader_are_refused() {
+        let long = format!("env: {}", "A".repeat(10_000_000));
+        for text in [
+            "env: A=B",
+            "env: A\0B",
+            "env: LD_PRELOAD",
+            "env: ld_preload",
+            "env:",
+            "env: A B",
+            &long,
+        ] {
+            assert!(text.parse::<Grant>().is_err(), "{}", &text[..text.len().min(40)]);
+        }
+    }
+
+    #[test]
+    fn what_is_planned_is_told_from_what_is_unknown() {
+        let error = |text: &str| text.parse::<Grant>().unwrap_err().to_string();
+        assert!(
+            error("http: api.example.org")
+                .starts_with("grant `http` is not available in this version")
+        );
+        assert_eq!(error("clok"), "unknown grant `clok`; did you mean `clock`?");
+        assert_eq!(
+            error("root"),
+            "unknown grant `root`; grants are `env: NAME`, `clock` and `random`"
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! Job files: from text to a checked [`JobFile`], or to every problem in it.
+//!
+//! Owns: the keys of a job file, their meaning and their bounds.
+//! Never: opens what a file names; the host finds inputs and components.
+
+pub mod bounds;
+mod chunking;
+mod file;
+mod grants;
+mod input;
+mod job;
+pub(crate) mod keys;
+mod limits;
+
+pub(crate) use chunking::{
+    Stated, Strategy, boundary, length_range, separator, size_range, strategies,
+};
+pub use file::{VERSION, parse};
+pub use grants::GrantError;
+pub(crate) use grants::grants;
+pub(crate) use input::path;
+pub(crate) use job::parameters;
+pub(crate) use limits::{limits, requirements};

@@ -1,0 +1,411 @@
+//! The configuration through the front door of the crate: layers in, values with their origins out.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use pframe_core::config::{
+    self, Config, Count, KNOBS, Knob, Layers, LogLevel, MemoryLimit, Origin, SchedulerKind,
+};
+use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::{TaskName, TenantName};
+use pframe_core::job::{Boundary, Chunking, Grant, InputRequest, JobRequest};
+use pframe_core::policy::{Backoff, RetryPolicy};
+use pframe_core::units::{ByteSize, CpuCores};
+
+/// The text of the design, unchanged.
+const DESIGN: &str = include_str!("config/design.yaml");
+
+fn load(text: &str) -> Config {
+    let layers = Layers { file: Some(("pframe.yaml", text.as_bytes())), ..Layers::default() };
+    config::load(&layers).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[track_caller]
+fn check(text: &str, expected: &Expect) {
+    let layers = Layers { file: Some(("pframe.yaml", text.as_bytes())), ..Layers::default() };
+    expected.assert_eq(&config::load(&layers).expect_err("the text is wrong").to_string());
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn knob(flag: &str) -> &'static Knob {
+    KNOBS.iter().find(|knob| knob.flag == flag).expect("the flag is in the table")
+}
+
+fn job(task: &str) -> JobRequest {
+    let input = InputRequest::Text("x".into());
+    JobRequest::new("a".parse().unwrap(), TaskName::new(task).unwrap(), input)
+}
+
+fn shown(config: &Config) -> String {
+    config.entries().iter().fold(String::new(), |mut text, entry| {
+        writeln!(text, "{} = {}  # {}", entry.path, entry.value, entry.origin).unwrap();
+        text
+    })
+}
+
+#[test]
+fn the_text_of_the_design_loads_unchanged_and_means_what_it_says() {
+    let config = load(DESIGN);
+    assert_eq!(config.scheduler, SchedulerKind::Threads);
+    assert_eq!((config.workers, config.attempts), (Count::Auto, Count::Auto));
+    assert_eq!(config.memory_limit, MemoryLimit::Share(80));
+    assert_eq!(config.memory_limit.of(ByteSize(1000)), ByteSize(800));
+    assert_eq!(config.temp_storage.as_deref(), Some("/tmp/parallel_jobs"));
+    let retry = RetryPolicy {
+        retries_max: 3,
+        backoff: Backoff::Exponential,
+        base_delay: Duration::from_secs(1),
+        ..RetryPolicy::default()
+    };
+    assert_eq!(config.retry, retry);
+    assert_eq!(config.memory_per_job, Some(ByteSize(4_000_000_000)));
+    assert_eq!(config.timeout_default, Duration::from_hours(1));
+    assert!(config.monitoring.metrics);
+    assert_eq!(config.monitoring.log_level, LogLevel::Info);
+    assert_eq!(config.monitoring.progress_interval, Duration::from_secs(5));
+    let audio = &config.job_types[&TaskName::new("audio-transcription").unwrap()];
+    assert_eq!(audio.chunking, Some(Chunking::Time { length: Duration::from_mins(10) }));
+    assert_eq!(audio.requirements.gpu_memory, Some(ByteSize(1_000_000_000)));
+    assert_eq!(audio.component, None);
+    let video = &config.job_types[&TaskName::new("video_processing").unwrap()];
+    let chunking = Chunking::Size { size: ByteSize(100_000_000), boundary: Boundary::Line };
+    assert_eq!(video.chunking, Some(chunking));
+    assert_eq!(video.requirements.cpu, Some(CpuCores::whole(2)));
+    assert_eq!(config.remarks, [""; 0]);
+}
+
+#[test]
+fn every_value_remembers_where_it_came_from() {
+    expect![[r#"
+        parallel_processing.default_scheduler = threads  # pframe.yaml:2
+        parallel_processing.max_workers = auto  # pframe.yaml:3
+        parallel_processing.max_attempts = auto  # default
+        parallel_processing.memory_limit = 80%  # pframe.yaml:4
+        parallel_processing.temp_storage = /tmp/parallel_jobs  # pframe.yaml:5
+        parallel_processing.retry_policy.max_retries = 3  # pframe.yaml:6
+        parallel_processing.retry_policy.backoff_strategy = exponential  # pframe.yaml:6
+        parallel_processing.retry_policy.base_delay = 1.0 s  # pframe.yaml:6
+        parallel_processing.retry_policy.max_delay = 5m  # default
+        parallel_processing.resource_limits.memory_per_job = 3906250 KiB  # pframe.yaml:7
+        parallel_processing.resource_limits.timeout_default = 1h  # pframe.yaml:7
+        parallel_processing.monitoring.enable_metrics = true  # pframe.yaml:8
+        parallel_processing.monitoring.log_level = info  # pframe.yaml:8
+        parallel_processing.monitoring.progress_update_interval = 5.0 s  # pframe.yaml:8
+        storage.state_dir = (chosen by the host)  # default
+        storage.cache_dir = (chosen by the host)  # default
+        storage.component_bytes_max = 256 MiB  # default
+        storage.retention.age = 30days  # default
+        storage.retention.bytes = 10 GiB  # default
+        job_types.audio_transcription.chunk_strategy = time_based  # pframe.yaml:11
+        job_types.audio_transcription.chunk_size = 10min  # pframe.yaml:12
+        job_types.audio_transcription.resource_requirements.memory = 2GB  # pframe.yaml:13
+        job_types.audio_transcription.resource_requirements.cpu_cores = 1  # pframe.yaml:13
+        job_types.audio_transcription.resource_requirements.gpu_memory = 1GB  # pframe.yaml:13
+        job_types.video_processing.chunk_strategy = size_based  # pframe.yaml:15
+        job_types.video_processing.chunk_size = 100MB  # pframe.yaml:16
+        job_types.video_processing.resource_requirements.memory = 4GB  # pframe.yaml:17
+        job_types.video_processing.resource_requirements.cpu_cores = 2  # pframe.yaml:17
+    "#]].assert_eq(&shown(&load(DESIGN)));
+}
+
+#[test]
+fn without_any_layer_every_setting_has_its_default() {
+    let config = config::load(&Layers::default()).unwrap();
+    assert!(config.entries().iter().all(|entry| entry.origin == Origin::Default));
+    let paths: Vec<_> = config.entries().iter().map(|entry| entry.path.as_str()).collect();
+    assert_eq!(paths, KNOBS.iter().map(|knob| knob.path).collect::<Vec<_>>());
+    assert_eq!(load(""), config);
+    assert_eq!(load("# only words\n\n").scheduler, config.scheduler);
+    assert_eq!(load("parallel_processing:\ntenants: null\n").workers, Count::Auto);
+}
+
+#[test]
+fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
+    let file = "parallel_processing: { max_workers: 2, max_attempts: 20, memory_limit: 50% }";
+    let environment = variables(&[
+        ("PFRAME_MAX_WORKERS", "3"),
+        ("PFRAME_MAX_ATTEMPTS", "30"),
+        ("PFRAME_TEMP_STORAGE", ""),
+        ("HOME", "/home/x"),
+    ]);
+    let flags = [(knob("--max-workers"), "4".to_owned())];
+    let layers = Layers {
+        file: Some(("pframe.yaml", file.as_bytes())),
+        environment: &environment,
+        flags: &flags,
+    };
+    let config = config::load(&layers).unwrap();
+    assert_eq!(config.workers, Count::Exactly(4));
+    assert_eq!(config.attempts, Count::Exactly(30));
+    assert_eq!(config.memory_limit, MemoryLimit::Share(50));
+    let origin = |path: &str| config.origin(path).unwrap().to_string();
+    assert_eq!(origin("parallel_processing.max_workers"), "--max-workers");
+    assert_eq!(origin("parallel_processing.max_attempts"), "PFRAME_MAX_ATTEMPTS");
+    assert_eq!(origin("parallel_processing.memory_limit"), "pframe.yaml:1");
+    assert_eq!(origin("parallel_processing.temp_storage"), "default");
+}
+
+#[test]
+fn every_layer_hears_of_its_own_mistakes() {
+    let file = "parallel_processing: { max_workers: 0 }";
+    let environment = variables(&[("PFRAME_MAX_WORKERS", "many"), ("PFRAME_LOG_LEVEL", "infos")]);
+    let flags = [(knob("--memory-limit"), "110%".to_owned())];
+    let layers = Layers {
+        file: Some(("pframe.yaml", file.as_bytes())),
+        environment: &environment,
+        flags: &flags,
+    };
+    let problems = config::load(&layers).unwrap_err();
+    expect![[r#"
+        pframe.yaml:1:37: error[PF109]: `0` is out of range
+          in: parallel_processing.max_workers
+          advice: write a whole number from 1 to 1024
+        --memory-limit: error[PF109]: `110%` is out of range
+          advice: write a whole share from 1% to 100%
+        PFRAME_LOG_LEVEL: error[PF109]: `infos` is not known here
+          advice: did you mean `info`?
+        PFRAME_MAX_WORKERS: error[PF109]: expected `auto` or a whole number from 1 to 1024, found text `many`"#]].assert_eq(&problems.to_string());
+    assert_eq!(Fault::from(problems).code, Code::ConfigInvalid);
+}
+
+#[test]
+fn variables_with_unknown_names_get_a_remark() {
+    let environment = variables(&[
+        ("PFRAME_MAX_WORKER", "3"),
+        ("PFRAME_COLOUR", "red"),
+        ("PFRAME_CONFIG", "x.yaml"),
+    ]);
+    let layers = Layers { environment: &environment, ..Layers::default() };
+    expect![[r#"
+        `PFRAME_MAX_WORKER` is ignored; no setting has this name
+        `PFRAME_COLOUR` is ignored; no setting has this name"#]].assert_eq(&config::load(&layers).unwrap().remarks.join("\n"));
+}
+
+#[test]
+fn all_problems_of_a_file_are_told_at_once() {
+    check(
+        "\
+parallel_procesing: {}
+parallel_processing:
+  default_scheduler: dask
+  max_worker: 4
+  memory_limit: 8
+  retry_policy: { max_retries: 1000, backoff_strategy: exponentional, base_delay: -1, max_delay: 2days }
+  resource_limits: { memory_per_job: 4, timeout_default: 0, timeout: 5 }
+  monitoring: { enable_metrics: yes, log_level: LOUD, progress_update_interval: 0 }
+storage: { state_dir: '', component_bytes_max: 2GiB, retention: { age: 1month 1y, bites: 1 } }
+state_dir: /var/lib/pframe
+job_types:
+  audio transcription: { chunk_strategy: time_based, chunk_size: 10MB }
+  a_b: { chunk_size: 10min }
+  a-b: { chunk_strategy: none, chunk_size: 1MiB, sha256: x, parameters: [1] }
+tenants:
+  acme: { weight: 0, max_queued: -1, memory: lots, grants: [ 'http: x', clock ] }
+  'a b': 7
+",
+        &expect![[r#"
+            pframe.yaml:1:1: error[PF109]: unknown key `parallel_procesing`
+              advice: did you mean `parallel_processing`?
+            pframe.yaml:3:22: error[PF109]: `dask` is not known here
+              in: parallel_processing.default_scheduler
+              advice: write one of `threads`, `processes`, `distributed`
+            pframe.yaml:4:3: error[PF109]: unknown key `max_worker`
+              in: parallel_processing
+              advice: did you mean `max_workers`?
+            pframe.yaml:5:17: error[PF109]: expected a size, found `8`
+              in: parallel_processing.memory_limit
+              advice: add a unit: write a size from 1 MiB to 1048576 GiB, for example `256MiB`
+            pframe.yaml:6:32: error[PF109]: `1000` is out of range
+              in: parallel_processing.retry_policy.max_retries
+              advice: write a whole number from 0 to 100
+            pframe.yaml:6:56: error[PF109]: `exponentional` is not known here
+              in: parallel_processing.retry_policy.backoff_strategy
+              advice: did you mean `exponential`?
+            pframe.yaml:6:83: error[PF109]: `-1` is out of range
+              in: parallel_processing.retry_policy.base_delay
+              advice: write a duration from 0 s to 1 days
+            pframe.yaml:6:98: error[PF109]: `2days` is out of range
+              in: parallel_processing.retry_policy.max_delay
+              advice: write a duration from 0 s to 1 days
+            pframe.yaml:7:38: error[PF109]: expected a size, found `4`
+              in: parallel_processing.resource_limits.memory_per_job
+              advice: add a unit: write a size from 64 KiB to 65536 GiB, for example `256MiB`
+            pframe.yaml:7:58: error[PF109]: `0` is out of range
+              in: parallel_processing.resource_limits.timeout_default
+              advice: write a duration from 1 ms to 30 days
+            pframe.yaml:7:61: error[PF109]: unknown key `timeout`
+              in: parallel_processing.resource_limits
+              advice: did you mean `timeout_default`?
+            pframe.yaml:8:33: error[PF109]: expected `true` or `false`, found text `yes`
+              in: parallel_processing.monitoring.enable_metrics
+            pframe.yaml:8:49: error[PF109]: `loud` is not known here
+              in: parallel_processing.monitoring.log_level
+              advice: write one of `error`, `warn`, `info`, `debug`, `trace`, `warning`, `critical`
+            pframe.yaml:8:81: error[PF109]: `0` is out of range
+              in: parallel_processing.monitoring.progress_update_interval
+              advice: write a duration from 100 ms to 1 days
+            pframe.yaml:9:23: error[PF109]: the text is empty
+              in: storage.state_dir
+            pframe.yaml:9:48: error[PF109]: `2GiB` is out of range
+              in: storage.component_bytes_max
+              advice: write a size from 1 KiB to 1 GiB
+            pframe.yaml:9:83: error[PF109]: unknown key `bites`
+              in: storage.retention
+              advice: did you mean `bytes`?
+            pframe.yaml:10:1: error[PF109]: unknown key `state_dir`
+              advice: it belongs under `storage`
+            pframe.yaml:12:3: error[PF109]: `audio transcription`: a name has only letters, digits and `.` `_` `-` `:` `@`
+              in: job_types
+            pframe.yaml:12:66: error[PF109]: expected a duration, found `10MB`
+              in: job_types.audio transcription.chunk_size
+              advice: write a duration from 1 ms to 365 days, for example `10min`
+            pframe.yaml:13:8: error[PF109]: `chunk_strategy` is missing
+              in: job_types.a_b
+              advice: write for example `chunk_strategy: size_based`
+            pframe.yaml:14:3: error[PF109]: the job type `a-b` stands here twice
+              in: job_types
+              advice: `-` and `_` are equal in task names; the first is in line 13
+            pframe.yaml:14:44: error[PF109]: `chunk_size` means nothing with this `chunk_strategy`
+              in: job_types.a-b
+              advice: delete it, or choose another strategy
+            pframe.yaml:14:58: error[PF109]: `x`: a sha256 has 64 hex digits
+              in: job_types.a-b.sha256
+            pframe.yaml:14:73: error[PF109]: expected parameters (a mapping), found a list
+              in: job_types.a-b.parameters
+            pframe.yaml:16:19: error[PF109]: `0` is out of range
+              in: tenants.acme.weight
+              advice: write a whole number from 1 to 1000
+            pframe.yaml:16:34: error[PF109]: `-1` is out of range
+              in: tenants.acme.max_queued
+              advice: write a whole number from 1 to 4294967295
+            pframe.yaml:16:46: error[PF109]: expected a size, found `lots`
+              in: tenants.acme.memory
+              advice: write a size from 64 KiB to 65536 GiB, for example `256MiB`
+            pframe.yaml:16:62: error[PF109]: grant `http` is not available in this version
+              in: tenants.acme.grants[0]
+              advice: delete it, or do that part outside of the handler
+            pframe.yaml:17:3: error[PF109]: `a b`: a name has only letters, digits and `.` `_` `-` `:` `@`
+              in: tenants
+            pframe.yaml:17:10: error[PF109]: expected a tenant (a mapping), found a number `7`
+              in: tenants.a b"#]],
+    );
+}
+
+#[test]
+fn a_job_file_in_the_place_of_the_configuration_is_recognised() {
+    check("version: 1\njobs: []", &expect![[r#"
+        pframe.yaml:1:1: error[PF109]: unknown key `version`
+          advice: a configuration has no version; is this a job file?
+        pframe.yaml:2:1: error[PF109]: unknown key `jobs`
+          advice: jobs stand in a job file, not in the configuration"#]]);
+    check("- a", &expect!["pframe.yaml:1:1: error[PF109]: expected a configuration (a mapping), found a list"]);
+    check("a: [", &expect![[r#"
+        pframe.yaml:1:4: error[PF109]: `[` is opened and never closed
+          advice: close the bracket; the file may be cut short"#]]);
+}
+
+#[test]
+fn a_tenant_that_is_not_listed_has_no_grants() {
+    let config = load(
+        "tenants: { acme: { weight: 2, max_queued: 10000, max_running: 50, memory: 8GiB, grants: [ 'env: LANG', clock ] } }",
+    );
+    let acme = config.tenant(&TenantName::new("acme").unwrap());
+    assert_eq!((acme.weight, acme.queued_max, acme.running_max), (2, Some(10_000), Some(50)));
+    assert_eq!(acme.memory_max, Some(ByteSize::gib(8)));
+    assert_eq!(acme.grants, [Grant::Env("LANG".into()), Grant::Clock]);
+    let other = config.tenant(&TenantName::default_tenant());
+    assert_eq!((other.weight, other.queued_max, other.grants.len()), (1, None, 0));
+}
+
+#[test]
+fn a_job_that_states_nothing_gets_job_type_then_configuration_then_defaults() {
+    let config = load(&format!("{DESIGN}    timeout: 2min\n    parameters: {{ a: 1, b: 2 }}\n"));
+    let mut request = job("video-processing");
+    request.parameters = serde_json::json!({"b": 3});
+    let resolved = config.resolve(&request).unwrap();
+    assert_eq!(resolved.limits.timeout, Duration::from_mins(2));
+    assert_eq!(resolved.limits.memory, ByteSize::mib(256));
+    assert_eq!(resolved.requirements.cpu, CpuCores::whole(2));
+    assert_eq!(resolved.requirements.memory, Some(ByteSize(4_000_000_000)));
+    assert_eq!(resolved.parameters, serde_json::json!({"a": 1, "b": 3}));
+    assert!(matches!(resolved.chunking, Chunking::Size { .. }));
+    let unknown = config.resolve(&job("unheard-of")).unwrap();
+    assert_eq!(unknown.chunking, Chunking::None);
+    assert_eq!(unknown.limits.timeout, Duration::from_hours(1));
+    assert_eq!(unknown.requirements.memory, Some(ByteSize(4_000_000_000)));
+    let bare = config::load(&Layers::default()).unwrap().resolve(&job("t")).unwrap();
+    assert_eq!((bare.requirements.memory, bare.retry.retries_max), (None, 3));
+}
+
+#[test]
+fn what_a_job_states_wins() {
+    let config = load(DESIGN);
+    let mut request = job("audio_transcription");
+    request.chunking = Some(Chunking::None);
+    request.retries_max = Some(0);
+    request.limits.memory = Some(ByteSize::mib(64));
+    request.limits.timeout = Some(Duration::from_secs(7));
+    request.requirements.cpu = Some(CpuCores(500));
+    let resolved = config.resolve(&request).unwrap();
+    assert_eq!(resolved.chunking, Chunking::None);
+    assert_eq!(resolved.retry.retries_max, 0);
+    assert_eq!(resolved.limits.memory, ByteSize::mib(64));
+    assert_eq!(resolved.limits.timeout, Duration::from_secs(7));
+    assert_eq!(resolved.requirements.cpu, CpuCores(500));
+    assert_eq!(resolved.requirements.gpu_memory, ByteSize(1_000_000_000));
+}
+
+#[test]
+fn limits_above_the_ceiling_are_refused_with_both_named() {
+    let config = load(DESIGN);
+    let mut request = job("t");
+    request.limits.memory = Some(ByteSize::gib(4));
+    let fault = config.resolve(&request).unwrap_err();
+    expect!["the job needs more than this machine has: `limits.memory` is 4 GiB, and `memory_per_job` (pframe.yaml:7) allows 3906250 KiB for one attempt"].assert_eq(&fault.to_string());
+    let mut request = job("t");
+    request.requirements.memory = Some(ByteSize::gib(5));
+    assert_eq!(config.resolve(&request).unwrap_err().code, Code::TooBig);
+    let small = load("parallel_processing: { resource_limits: { memory_per_job: 128MiB } }");
+    assert_eq!(small.resolve(&job("t")).unwrap().limits.memory, ByteSize::mib(128));
+}
+
+#[test]
+fn a_grant_needs_the_job_to_ask_and_the_operator_to_allow() {
+    let config = load("tenants: { acme: { grants: [ 'env: LANG', clock ] } }");
+    let mut request = job("t");
+    request.grants = vec![Grant::Clock, Grant::Env("LANG".into()), Grant::Clock];
+    let fault = config.resolve(&request).unwrap_err();
+    assert_eq!(fault.code, Code::GrantRefused);
+    request.tenant = TenantName::new("acme").unwrap();
+    assert_eq!(config.resolve(&request).unwrap().grants, [Grant::Env("LANG".into()), Grant::Clock]);
+    request.grants.extend([Grant::Random, Grant::Env("HOME".into())]);
+    expect!["the job asks for a capability that the operator does not allow: tenant `acme` is not allowed `random`, `env: HOME`"].assert_eq(&config.resolve(&request).unwrap_err().to_string());
+    request.grants.clear();
+    assert_eq!(config.resolve(&request).unwrap().grants, []);
+}
+
+#[test]
+fn a_knob_has_three_names_and_none_of_them_twice() {
+    for names in [
+        KNOBS.iter().map(|knob| knob.path).collect::<std::collections::BTreeSet<_>>(),
+        KNOBS.iter().map(|knob| knob.variable).collect(),
+        KNOBS.iter().map(|knob| knob.flag).collect(),
+    ] {
+        assert_eq!(names.len(), KNOBS.len());
+    }
+    for knob in KNOBS {
+        assert!(knob.variable.starts_with("PFRAME_") && knob.flag.starts_with("--"), "{knob:?}");
+    }
+}
+
+#[test]
+fn a_configuration_cut_short_at_any_byte_never_panics() {
+    for length in 0..DESIGN.len() {
+        let file = Some(("pframe.yaml", &DESIGN.as_bytes()[..length]));
+        let _ = config::load(&Layers { file, ..Layers::default() });
+    }
+}

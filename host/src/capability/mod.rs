@@ -1,0 +1,201 @@
+//! The list of ways out of the sandbox. One file each; none opens another.
+//!
+//! Owns: which interfaces are linked, and what a guest finds behind them when nothing was granted:
+//! no directories, no network, no environment, a clock that stands still, seeded randomness.
+//! Never: grants anything; grants come in, checked.
+
+pub(crate) mod bindings;
+pub(crate) mod clock;
+pub(crate) mod http;
+pub(crate) mod input;
+pub(crate) mod network;
+pub(crate) mod output;
+pub(crate) mod progress;
+pub(crate) mod random;
+pub(crate) mod stdio;
+
+use pframe_core::fault::Fault;
+use pframe_core::units::Timestamp;
+use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use self::bindings::pframe::task as wit;
+use self::stdio::GuestStdio;
+
+/// Host resources of one attempt.
+const RESOURCES_MAX: usize = 4096;
+/// Bytes of HTTP header fields.
+const HTTP_FIELDS_BYTES_MAX: usize = 32 << 10;
+/// Random bytes in one call.
+pub(crate) const RANDOM_BYTES_MAX: u64 = 1 << 20;
+
+/// An interface that this host links.
+pub(crate) struct KnownInterface {
+    /// Without version, such as `wasi:cli/environment`.
+    pub(crate) name: &'static str,
+    /// Versions that are compatible start with this.
+    pub(crate) version_prefix: &'static str,
+}
+
+macro_rules! known {
+    ($($version:literal: [$($name:literal),* $(,)?]),* $(,)?) => {
+        /// Every interface that is linked. All of standard WASI 0.2 is here: languages import much that they never call.
+        pub(crate) const KNOWN_INTERFACES: &[KnownInterface] =
+            &[$($(KnownInterface { name: $name, version_prefix: $version }),*),*];
+    };
+}
+
+known! {
+    "0.1.": ["pframe:task/types", "pframe:task/input", "pframe:task/output", "pframe:task/progress"],
+    "0.2.": [
+        "wasi:cli/environment", "wasi:cli/exit", "wasi:cli/stderr", "wasi:cli/stdin",
+        "wasi:cli/stdout", "wasi:cli/terminal-input", "wasi:cli/terminal-output",
+        "wasi:cli/terminal-stderr", "wasi:cli/terminal-stdin", "wasi:cli/terminal-stdout",
+        "wasi:clocks/monotonic-clock", "wasi:clocks/wall-clock", "wasi:filesystem/preopens",
+        "wasi:filesystem/types", "wasi:http/outgoing-handler", "wasi:http/types", "wasi:io/error",
+        "wasi:io/poll", "wasi:io/streams", "wasi:random/insecure", "wasi:random/insecure-seed",
+        "wasi:random/random", "wasi:sockets/instance-network", "wasi:sockets/ip-name-lookup",
+        "wasi:sockets/network", "wasi:sockets/tcp", "wasi:sockets/tcp-create-socket",
+        "wasi:sockets/udp", "wasi:sockets/udp-create-socket",
+    ],
+}
+
+/// What a job asked for and the operator allowed, with what an ungranted guest gets instead.
+#[derive(Debug, Clone)]
+pub(crate) struct Granted {
+    /// Environment variables, name and value.
+    pub(crate) environment: Vec<(String, String)>,
+    /// The real time instead of `accepted_at`.
+    pub(crate) clock: bool,
+    /// Real randomness instead of bytes seeded by `seed`.
+    pub(crate) random: bool,
+    /// What the wall clock shows without the grant.
+    pub(crate) accepted_at: Timestamp,
+    /// What seeds randomness without the grant: the job and the step, so that a retry sees the same.
+    pub(crate) seed: String,
+}
+
+/// The host's side of one guest: what its imports act on.
+pub(crate) struct Capabilities {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    denied_http: http::DeniedHttp,
+    network: network::DeniedNetwork,
+    /// Host resources that the guest holds handles to.
+    pub(crate) table: ResourceTable,
+    /// The result being written.
+    pub(crate) output: output::SharedOutput,
+    /// How far the work is.
+    pub(crate) progress: progress::ProgressSink,
+    /// Bytes of input handed over so far.
+    pub(crate) input_bytes: u64,
+    /// Bytes that crossed the border and are not yet charged as fuel.
+    pub(crate) uncharged_bytes: u64,
+    fault: Option<Fault>,
+}
+
+impl Capabilities {
+    /// What the guest finds behind its imports. `parameters` reach a command through its environment.
+    pub(crate) fn new(
+        granted: &Granted,
+        stdio: GuestStdio,
+        parameters: Option<&str>,
+        output: output::SharedOutput,
+        progress: progress::ProgressSink,
+    ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES_MAX);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HTTP_FIELDS_BYTES_MAX);
+        Self {
+            wasi: wasi_context(granted, stdio, parameters),
+            http,
+            denied_http: http::DeniedHttp::default(),
+            network: network::DeniedNetwork::default(),
+            table,
+            output,
+            progress,
+            input_bytes: 0,
+            uncharged_bytes: 0,
+            fault: None,
+        }
+    }
+
+    /// Records why the attempt ends and makes the error that ends it.
+    pub(crate) fn end(&mut self, fault: Fault) -> wasmtime::Error {
+        self.fault.get_or_insert(fault);
+        wasmtime::Error::msg("ended by the host")
+    }
+
+    /// The reason recorded by a capability that ended the attempt.
+    pub(crate) fn take_fault(&mut self) -> Option<Fault> {
+        self.fault.take().or_else(|| self.output.take_fault())
+    }
+
+    /// Calls that were denied for want of a grant.
+    pub(crate) fn calls_denied(&self) -> u32 {
+        self.network.calls_denied.saturating_add(self.denied_http.calls_denied)
+    }
+
+    /// The part that `wasmtime-wasi` acts on.
+    pub(crate) fn wasi_view(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+
+    /// The part that `wasmtime-wasi-http` acts on.
+    pub(crate) fn http_view(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.denied_http,
+        }
+    }
+}
+
+/// A store's data that has capabilities.
+pub(crate) trait Guest: WasiView + WasiHttpView + Send + 'static {
+    /// The host's side of this guest.
+    fn capabilities(&mut self) -> &mut Capabilities;
+}
+
+/// Ties the generated `pframe:task` functions to [`Capabilities`].
+struct Task;
+
+impl HasData for Task {
+    type Data<'a> = &'a mut Capabilities;
+}
+
+/// Links every known interface.
+pub(crate) fn link<T: Guest>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    network::link_denials(linker)?;
+    wit::types::add_to_linker::<T, Task>(linker, T::capabilities)?;
+    wit::input::add_to_linker::<T, Task>(linker, T::capabilities)?;
+    wit::output::add_to_linker::<T, Task>(linker, T::capabilities)?;
+    wit::progress::add_to_linker::<T, Task>(linker, T::capabilities)
+}
+
+fn wasi_context(granted: &Granted, stdio: GuestStdio, parameters: Option<&str>) -> WasiCtx {
+    let mut builder = WasiCtxBuilder::new();
+    builder.stdin(stdio.stdin).stdout(stdio.stdout).stderr(stdio.stderr);
+    builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    builder.max_random_size(RANDOM_BYTES_MAX);
+    for (name, value) in &granted.environment {
+        builder.env(name, value);
+    }
+    if let Some(parameters) = parameters {
+        builder.env("PFRAME_PARAMETERS", parameters);
+    }
+    if !granted.clock {
+        builder.wall_clock(clock::StoppedClock::at(granted.accepted_at));
+        builder.monotonic_clock(clock::CountingClock::default());
+    }
+    if !granted.random {
+        builder.secure_random(random::SeededRandom::new(&granted.seed, "secure"));
+        builder.insecure_random(random::SeededRandom::new(&granted.seed, "insecure"));
+        builder.insecure_random_seed(random::seed_number(&granted.seed));
+    }
+    builder.build()
+}

@@ -1,0 +1,187 @@
+//! From what a job asks for to sources: patterns become files, and each is measured.
+//!
+//! Owns: what may be an input: regular files only, so that no open waits for ever on a pipe.
+//! Never: follows a pattern out of the order of names: the same folder gives the same sources.
+
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+use pframe_core::fault::{Code, Fault};
+use pframe_core::job::{InputRequest, Source, SourcePlace};
+
+use super::source::modified_ns_of;
+
+/// Inputs of one job at most.
+const SOURCES_MAX: usize = 1_000_000;
+/// Folders below a pattern's fixed part at most: a bound on the search.
+const FOLDERS_MAX: usize = 100_000;
+
+/// Finds and measures a job's inputs. Relative paths count from `base`.
+pub(crate) fn resolve(request: &InputRequest, base: &Path) -> Result<Vec<Source>, Fault> {
+    match request {
+        InputRequest::Text(text) => Ok(vec![inline("text", "text/plain", text.as_bytes())]),
+        InputRequest::Bytes(bytes) => Ok(vec![inline("bytes", "application/octet-stream", bytes)]),
+        InputRequest::Json(value) => {
+            Ok(vec![inline("json", "application/json", value.to_string().as_bytes())])
+        }
+        InputRequest::Files(patterns) => files(patterns, base),
+    }
+}
+
+fn inline(name: &str, media_type: &str, bytes: &[u8]) -> Source {
+    Source {
+        name: name.into(),
+        media_type: Some(media_type.into()),
+        size: bytes.len() as u64,
+        place: SourcePlace::Inline(bytes.into()),
+    }
+}
+
+fn files(patterns: &[String], base: &Path) -> Result<Vec<Source>, Fault> {
+    let mut sources = Vec::new();
+    for pattern in patterns {
+        let paths = match is_pattern(pattern) && !base.join(pattern).exists() {
+            true => matches(pattern, base)?,
+            false => vec![PathBuf::from(pattern)],
+        };
+        for path in paths {
+            sources.push(measure(&path, base)?);
+        }
+        if sources.len() > SOURCES_MAX {
+            return Err(missing(pattern, "more than 1,000,000 files"));
+        }
+    }
+    Ok(sources)
+}
+
+fn missing(what: &str, why: &str) -> Fault {
+    Fault::new(Code::InputMissing).detail(format!("`{what}`: {why}"))
+}
+
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
+}
+
+fn measure(path: &Path, base: &Path) -> Result<Source, Fault> {
+    let name = path.display().to_string();
+    let absolute = std::path::absolute(base.join(path)).map_err(|e| missing(&name, &e.to_string()))?;
+    let metadata = std::fs::metadata(&absolute).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => missing(&name, "there is no such file"),
+        _ => missing(&name, &error.to_string()),
+    })?;
+    if metadata.is_dir() {
+        return Err(missing(&name, "this is a directory; a pattern such as `folder/*` names its files"));
+    }
+    if !metadata.is_file() {
+        return Err(missing(&name, "not a regular file"));
+    }
+    std::fs::File::open(&absolute).map_err(|error| missing(&name, &error.to_string()))?;
+    let path = absolute.to_str().ok_or_else(|| missing(&name, "the path is not UTF-8"))?.to_owned();
+    Ok(Source {
+        media_type: media_type(&absolute).map(str::to_owned),
+        size: metadata.len(),
+        place: SourcePlace::File { path, modified_ns: modified_ns_of(&metadata) },
+        name,
+    })
+}
+
+/// Files below `base` that match, in the order of their names.
+fn matches(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, Fault> {
+    let glob = GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .build()
+        .map_err(|error| missing(pattern, &error.kind().to_string()))?
+        .compile_matcher();
+    let mut fixed = PathBuf::new();
+    fixed.extend(Path::new(pattern).components().take_while(|part| {
+        part.as_os_str().to_str().is_some_and(|text| !is_pattern(text))
+    }));
+    let deep = pattern.contains("**");
+    let depth = Path::new(pattern).components().count() - fixed.components().count();
+    let mut found = Vec::new();
+    let mut folders = vec![(fixed, 1)];
+    let mut visited = 0;
+    while let Some((folder, level)) = folders.pop() {
+        visited += 1;
+        if visited > FOLDERS_MAX {
+            return Err(missing(pattern, "more than 100,000 folders to search"));
+        }
+        for entry in std::fs::read_dir(base.join(&folder)).into_iter().flatten().flatten() {
+            let path = folder.join(entry.file_name());
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && (deep || level < depth) {
+                folders.push((path, level + 1));
+            } else if !is_folder && glob.is_match(&path) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    match found.is_empty() {
+        true => Err(missing(pattern, "the pattern matches no file")),
+        false => Ok(found),
+    }
+}
+
+/// Guesses from the name; a handler that cares looks at the bytes.
+fn media_type(path: &Path) -> Option<&'static str> {
+    let known = match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "txt" | "log" => "text/plain",
+        "md" => "text/markdown",
+        "csv" => "text/csv",
+        "html" | "htm" => "text/html",
+        "xml" => "application/xml",
+        "json" => "application/json",
+        "jsonl" | "ndjson" => "application/x-ndjson",
+        "wav" => "audio/wav",
+        "mp3" => "audio/mpeg",
+        "flac" => "audio/flac",
+        "ogg" => "audio/ogg",
+        "m4a" => "audio/mp4",
+        "mp4" => "video/mp4",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        _ => return None,
+    };
+    Some(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("novels/deep")).unwrap();
+        for name in ["novels/b.txt", "novels/a.txt", "novels/c.md", "novels/deep/d.txt"] {
+            std::fs::write(folder.path().join(name), name).unwrap();
+        }
+        folder
+    }
+
+    fn names(pattern: &str) -> Result<Vec<String>, String> {
+        let folder = folder();
+        resolve(&InputRequest::Files(vec![pattern.into()]), folder.path())
+            .map(|sources| sources.into_iter().map(|source| source.name).collect())
+            .map_err(|fault| fault.to_string().replace(folder.path().to_str().unwrap(), "BASE"))
+    }
+
+    #[test]
+    fn a_pattern_gives_its_files_in_the_order_of_their_names() {
+        assert_eq!(names("novels/*.txt").unwrap(), ["novels/a.txt", "novels/b.txt"]);
+        assert_eq!(names("**/*.txt").unwrap().len(), 3);
+        assert_eq!(names("novels/{a,b}.txt").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_an_input_is_refused_with_its_reason() {
+        let expect = expect_test::expect![[r#"
+            an input is missing or cannot be read: `novels`: this is a directory; a pattern such as `folder/*` names its files
+            an input is missing or cannot be read: `none.txt`: there is no such file
+            an input is missing or cannot be read: `*.pdf`: the pattern matches no file
+            an input is missing or cannot be read: `/dev/zero`: not a regular file"#]];
+        let seen = ["novels", "none.txt", "*.pdf", "/dev/zero"].map(|input| names(input).unwrap_err());
+        expect.assert_eq(&seen.join("\n"));
+    }
+}

@@ -1,0 +1,9 @@
+//! Bytes at rest: inputs read in place, results kept by digest, the result put where the job wants it.
+//!
+//! Owns: every path that leads to user data.
+//! Never: copies an input, shows a half-written file, or takes a path from a guest.
+
+pub(crate) mod inputs;
+pub(crate) mod publish;
+pub(crate) mod results;
+pub(crate) mod source;

@@ -1,0 +1,260 @@
+//! Results: small ones stay in memory and travel in events, large ones become files named by their digest.
+//!
+//! Owns: the results directory. A file there is whole: it is written beside, synced, and renamed into place.
+//! Never: overwrites; the same digest is the same content.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pframe_core::event::Output;
+use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::Digest;
+use pframe_core::units::ByteSize;
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+
+use super::source::Bytes;
+
+/// Results up to this size travel in the journal: a file each would cost more than 15,000 jobs a second allow.
+pub(crate) const INLINE_BYTES_MAX: usize = 64 << 10;
+
+/// Whether files must survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Synced before they are named.
+    Synced,
+    /// As the operating system likes: the journal is in memory too.
+    Volatile,
+}
+
+/// The directory of stored results. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct ResultStore {
+    directory: Arc<Path>,
+    durability: Durability,
+}
+
+impl ResultStore {
+    /// Opens the directory, making it where it is missing.
+    pub(crate) fn open_at(directory: &Path, durability: Durability) -> Result<Self, Fault> {
+        std::fs::create_dir_all(directory.join("tmp")).map_err(|error| unusable(directory, &error))?;
+        Ok(Self { directory: directory.into(), durability })
+    }
+
+    /// Removes what an interrupted host left half written.
+    pub(crate) fn sweep(&self) {
+        let leftovers = std::fs::read_dir(self.temporary()).into_iter().flatten().flatten();
+        for leftover in leftovers {
+            if let Err(error) = std::fs::remove_file(leftover.path()) {
+                tracing::warn!(%error, "a leftover temporary result cannot be removed");
+            }
+        }
+    }
+
+    /// Starts a new result.
+    pub(crate) fn writer(&self) -> ResultWriter {
+        ResultWriter { store: self.clone(), buffer: Vec::new(), spilled: None }
+    }
+
+    /// Opens a stored result.
+    pub(crate) fn open(&self, digest: &Digest) -> Result<File, Fault> {
+        let path = self.path(digest);
+        File::open(&path).map_err(|error| {
+            Fault::new(Code::InputOutput).detail(format!("stored result {digest}: {error}"))
+        })
+    }
+
+    /// Where a stored result lies.
+    pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
+        let name = digest.to_string();
+        self.directory.join(&name[..2]).join(name)
+    }
+
+    /// Every stored result with its size, for cleaning up.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (Digest, PathBuf, u64)> {
+        let folders = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten());
+        files.flatten().filter_map(|file| {
+            let digest = file.file_name().to_str()?.parse().ok()?;
+            Some((digest, file.path(), file.metadata().ok()?.len()))
+        })
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.directory.join("tmp")
+    }
+}
+
+fn unusable(directory: &Path, error: &std::io::Error) -> Fault {
+    Fault::new(Code::StateUnusable).detail(format!("`{}`: {error}", directory.display()))
+}
+
+fn disk(error: &std::io::Error) -> Fault {
+    Fault::new(Code::DiskFull).detail(format!("writing a result: {error}"))
+}
+
+/// A result that is complete.
+#[derive(Debug, Clone)]
+pub(crate) enum Finished {
+    /// Small.
+    Inline(Vec<u8>),
+    /// In the store.
+    Stored {
+        /// Bytes.
+        size: u64,
+        /// Names the file.
+        digest: Digest,
+    },
+}
+
+impl From<Finished> for Output {
+    fn from(finished: Finished) -> Self {
+        match finished {
+            Finished::Inline(bytes) => Self::inline(bytes),
+            Finished::Stored { size, digest } => {
+                Self::Stored { size: ByteSize(size), sha256: digest }
+            }
+        }
+    }
+}
+
+/// A result being written. Dropped before it is finished, it leaves nothing behind.
+pub(crate) struct ResultWriter {
+    store: ResultStore,
+    buffer: Vec<u8>,
+    spilled: Option<Spilled>,
+}
+
+struct Spilled {
+    file: NamedTempFile,
+    hasher: Sha256,
+    size: u64,
+}
+
+impl ResultWriter {
+    /// Appends bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        if self.spilled.is_none() && self.buffer.len() + bytes.len() <= INLINE_BYTES_MAX {
+            self.buffer.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let spilled = self.spill()?;
+        spilled.write(bytes)
+    }
+
+    /// Moves what is buffered into a file, unless that has happened.
+    fn spill(&mut self) -> Result<&mut Spilled, Fault> {
+        if self.spilled.is_none() {
+            let file = NamedTempFile::new_in(self.store.temporary()).map_err(|e| disk(&e))?;
+            let mut spilled = Spilled { file, hasher: Sha256::new(), size: 0 };
+            spilled.write(&std::mem::take(&mut self.buffer))?;
+            self.spilled = Some(spilled);
+        }
+        Ok(self.spilled.as_mut().expect("spilled just now or before"))
+    }
+
+    /// Ends the result; the writer is empty again.
+    pub(crate) fn finish(&mut self) -> Result<Finished, Fault> {
+        match self.spilled.take() {
+            None => Ok(Finished::Inline(std::mem::take(&mut self.buffer))),
+            Some(spilled) => spilled.keep(&self.store),
+        }
+    }
+
+    /// Ends an intermediate result, which is gone with its last handle; the writer is empty again.
+    pub(crate) fn finish_scratch(&mut self) -> Result<Bytes, Fault> {
+        match self.spilled.take() {
+            None => Ok(Bytes::Inline(std::mem::take(&mut self.buffer).into())),
+            Some(spilled) => {
+                let size = spilled.size;
+                let file = spilled.file.into_file();
+                Ok(Bytes::File { file: Arc::new(file), size })
+            }
+        }
+    }
+}
+
+impl Spilled {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.file.write_all(bytes).map_err(|error| disk(&error))?;
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn keep(self, store: &ResultStore) -> Result<Finished, Fault> {
+        let digest = Digest(self.hasher.finalize().into());
+        let path = store.path(&digest);
+        let folder = path.parent().expect("a stored result lies in a folder");
+        std::fs::create_dir_all(folder).map_err(|error| disk(&error))?;
+        if store.durability == Durability::Synced {
+            self.file.as_file().sync_data().map_err(|error| disk(&error))?;
+        }
+        self.file.persist(&path).map_err(|error| disk(&error.error))?;
+        if store.durability == Durability::Synced {
+            sync_directory(folder)?;
+            sync_directory(&store.directory)?;
+        }
+        Ok(Finished::Stored { size: self.size, digest })
+    }
+}
+
+/// Makes names in a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), Fault> {
+    File::open(directory).and_then(|handle| handle.sync_all()).map_err(|error| disk(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, ResultStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = ResultStore::open_at(directory.path(), Durability::Synced).unwrap();
+        (directory, store)
+    }
+
+    #[test]
+    fn a_small_result_stays_in_memory() {
+        let (_directory, store) = store();
+        let mut writer = store.writer();
+        writer.write(b"small").unwrap();
+        assert!(matches!(writer.finish().unwrap(), Finished::Inline(bytes) if bytes == b"small"));
+        assert_eq!(store.stored().count(), 0);
+    }
+
+    #[test]
+    fn a_large_result_becomes_a_file_named_by_its_digest() {
+        let (_directory, store) = store();
+        let mut writer = store.writer();
+        for _ in 0..100 {
+            writer.write(&[7; 1000]).unwrap();
+        }
+        let Finished::Stored { size, digest } = writer.finish().unwrap() else { panic!("inline") };
+        assert_eq!(size, 100_000);
+        let expected: [u8; 32] = Sha256::digest(vec![7; 100_000]).into();
+        assert_eq!(digest, Digest(expected));
+        assert_eq!(std::fs::read(store.path(&digest)).unwrap(), vec![7; 100_000]);
+    }
+
+    #[test]
+    fn an_abandoned_result_leaves_nothing_behind() {
+        let (_directory, store) = store();
+        let mut writer = store.writer();
+        writer.write(&[7; 100_000]).unwrap();
+        drop(writer);
+        assert_eq!(std::fs::read_dir(store.temporary()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_intermediate_result_can_be_read_and_leaves_nothing_behind() {
+        let (_directory, store) = store();
+        let mut writer = store.writer();
+        writer.write(&[7; 100_000]).unwrap();
+        let scratch = writer.finish_scratch().unwrap();
+        assert_eq!(scratch.read(99_990, 100).unwrap(), vec![7; 10]);
+        assert_eq!(std::fs::read_dir(store.temporary()).unwrap().count(), 0);
+    }
+}

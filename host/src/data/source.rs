@@ -1,0 +1,222 @@
+//! Reads sources in place, by range, and notices when one is no longer what was accepted.
+//!
+//! Owns: the open file behind a source.
+//! Never: reads more than was asked, or past the size recorded at acceptance.
+
+use std::fmt;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use pframe_core::event::Output;
+use pframe_core::fault::{Code, Fault};
+use pframe_core::job::{Source, SourcePlace};
+
+use super::results::ResultStore;
+
+/// Why a read failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ReadProblem {
+    /// The offset lies past the end.
+    OutOfRange,
+    /// The file is no longer what it was when the job was accepted.
+    Changed(String),
+    /// The operating system refused.
+    Io(String),
+}
+
+impl fmt::Display for ReadProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfRange => f.write_str("out of range"),
+            Self::Changed(what) => write!(f, "changed: {what}"),
+            Self::Io(what) => f.write_str(what),
+        }
+    }
+}
+
+/// Bytes in memory or in a file.
+#[derive(Debug, Clone)]
+pub(crate) enum Bytes {
+    Inline(Arc<[u8]>),
+    File { file: Arc<File>, size: u64 },
+}
+
+impl Bytes {
+    /// Opens an attempt's output.
+    pub(crate) fn open(output: &Output, store: &ResultStore) -> Result<Self, Fault> {
+        match output {
+            Output::Inline { bytes, .. } => Ok(Self::Inline(Arc::clone(bytes))),
+            Output::Stored { size, sha256 } => {
+                Ok(Self::File { file: Arc::new(store.open(sha256)?), size: size.bytes() })
+            }
+        }
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Self::Inline(bytes) => bytes.len() as u64,
+            Self::File { size, .. } => *size,
+        }
+    }
+
+    /// Up to `length` bytes from `offset`; fewer only at the end.
+    pub(crate) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, ReadProblem> {
+        let left = self.size().checked_sub(offset).ok_or(ReadProblem::OutOfRange)?;
+        let length = usize::try_from(length.min(left)).map_err(|_| ReadProblem::OutOfRange)?;
+        match self {
+            Self::Inline(bytes) => {
+                let start = usize::try_from(offset).map_err(|_| ReadProblem::OutOfRange)?;
+                Ok(bytes[start..start + length].to_vec())
+            }
+            Self::File { file, .. } => {
+                let mut buffer = vec![0; length];
+                match file.read_exact_at(&mut buffer, offset) {
+                    Ok(()) => Ok(buffer),
+                    Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                        Err(ReadProblem::Changed("the file became shorter".into()))
+                    }
+                    Err(error) => Err(ReadProblem::Io(error.to_string())),
+                }
+            }
+        }
+    }
+}
+
+/// An open source.
+#[derive(Debug)]
+pub(crate) struct SourceReader {
+    sources: Arc<[Source]>,
+    index: usize,
+    bytes: Bytes,
+}
+
+impl SourceReader {
+    /// Opens one of a job's sources and checks that it is still what was accepted.
+    pub(crate) fn open(sources: &Arc<[Source]>, index: usize) -> Result<Self, Fault> {
+        let source = &sources[index];
+        let bytes = match &source.place {
+            SourcePlace::Inline(bytes) => Bytes::Inline(Arc::clone(bytes)),
+            SourcePlace::File { path, .. } => {
+                let file = File::open(path).map_err(|error| {
+                    Fault::new(Code::InputMissing).detail(format!("`{}`: {error}", source.name))
+                })?;
+                Bytes::File { file: Arc::new(file), size: source.size }
+            }
+        };
+        let reader = Self { sources: Arc::clone(sources), index, bytes };
+        reader.verify()?;
+        Ok(reader)
+    }
+
+    /// Checks that the file is still what was accepted.
+    pub(crate) fn verify(&self) -> Result<(), Fault> {
+        let (Bytes::File { file, .. }, SourcePlace::File { modified_ns, .. }) =
+            (&self.bytes, &self.source().place)
+        else {
+            return Ok(());
+        };
+        let metadata = file.metadata().map_err(|error| {
+            Fault::new(Code::InputOutput).detail(format!("`{}`: {error}", self.source().name))
+        })?;
+        if metadata.len() == self.source().size && modified_ns_of(&metadata) == *modified_ns {
+            return Ok(());
+        }
+        Err(Fault::new(Code::InputChanged).detail(format!("`{}`", self.source().name)))
+    }
+
+    pub(crate) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, ReadProblem> {
+        self.bytes.read(offset, length)
+    }
+
+    fn source(&self) -> &Source {
+        &self.sources[self.index]
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.source().name
+    }
+
+    pub(crate) fn media_type(&self) -> Option<&str> {
+        self.source().media_type.as_deref()
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.source().size
+    }
+
+    /// The first byte after the first `separator` that begins at or after `from`, or the end.
+    ///
+    /// Reads blocks that grow from 4 KiB to 1 MiB and overlap by the separator's length less one.
+    pub(crate) fn after_separator(&self, from: u64, separator: &[u8]) -> Result<u64, ReadProblem> {
+        let overlap = separator.len() as u64 - 1;
+        let (mut start, mut length) = (from, 4 << 10);
+        while start < self.size() {
+            let block = self.read(start, length + overlap)?;
+            let hit = block.windows(separator.len()).position(|window| window == separator);
+            if let Some(at) = hit {
+                return Ok(start + (at + separator.len()) as u64);
+            }
+            start += length;
+            length = (length * 4).min(1 << 20);
+        }
+        Ok(self.size())
+    }
+}
+
+/// Modification time in nanoseconds since the Unix epoch; negative before it.
+pub(crate) fn modified_ns_of(metadata: &std::fs::Metadata) -> i128 {
+    let Ok(modified) = metadata.modified() else { return 0 };
+    match modified.duration_since(UNIX_EPOCH) {
+        Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
+        Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inline(bytes: &[u8]) -> SourceReader {
+        let place = SourcePlace::Inline(bytes.into());
+        let size = bytes.len() as u64;
+        let source = Source { name: "text".into(), media_type: None, size, place };
+        SourceReader::open(&[source].into(), 0).unwrap()
+    }
+
+    #[test]
+    fn a_separator_counts_from_where_it_begins() {
+        let source = inline(b"aa\n\nbb\n\ncc");
+        assert_eq!(source.after_separator(0, b"\n\n"), Ok(4));
+        assert_eq!(source.after_separator(2, b"\n\n"), Ok(4));
+        assert_eq!(source.after_separator(3, b"\n\n"), Ok(8));
+        assert_eq!(source.after_separator(7, b"\n\n"), Ok(10));
+    }
+
+    #[test]
+    fn a_separator_is_found_across_blocks() {
+        let mut bytes = vec![b'x'; 200_000];
+        bytes[20_480] = b'\r';
+        bytes[20_481] = b'\n';
+        assert_eq!(inline(&bytes).after_separator(1, b"\r\n"), Ok(20_482));
+    }
+
+    #[test]
+    fn a_file_that_changed_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("input");
+        std::fs::write(&path, "before").unwrap();
+        let metadata = std::fs::metadata(&path).unwrap();
+        let place = SourcePlace::File {
+            path: path.to_str().unwrap().into(),
+            modified_ns: modified_ns_of(&metadata),
+        };
+        let sources = [Source { name: "input".into(), media_type: None, size: 6, place }].into();
+        let reader = SourceReader::open(&sources, 0).unwrap();
+        std::fs::write(&path, "later!!").unwrap();
+        assert_eq!(reader.verify().map_err(|fault| fault.code), Err(Code::InputChanged));
+        let reopened = SourceReader::open(&sources, 0).map_err(|fault| fault.code);
+        assert_eq!(reopened.err(), Some(Code::InputChanged));
+    }
+}

@@ -1,0 +1,334 @@
+//! Builds an engine.
+//!
+//! Owns: what an engine needs to know before it starts, and sensible values for what nobody said.
+//! Never: reads the environment, the home directory or a terminal; a program does that and says so here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pframe_core::config::{Config, Count};
+use pframe_core::event::Record;
+use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::TenantName;
+use pframe_core::job::CHUNKS_MAX;
+use pframe_core::resources::Capacity;
+use pframe_core::scheduler::{Decision, Scheduler, Settings, TenantSettings};
+use pframe_core::units::{ByteSize, CpuCores, Timestamp};
+
+use super::clock::Clock;
+use super::control::Control;
+use super::inbox::Inbox;
+use super::ledger::Ledger;
+use super::run::{Engine, Shared};
+use super::Reporter;
+use crate::data::results::{Durability, ResultStore};
+use crate::executor::{LogStore, Site, ThreadExecutor};
+use crate::journal::{HostLock, Journal, MemoryJournal, SqliteJournal};
+use crate::machine::Machine;
+use crate::registry::{Registry, RegistrySettings};
+use crate::sandbox::{Sandbox, SandboxSettings};
+
+/// Live sandboxes for each worker thread where nobody says otherwise: some wait in host calls.
+const ATTEMPTS_PER_WORKER: u32 = 4;
+/// Live sandboxes at most, whatever is asked: each stack costs two of 65,530 memory mappings.
+const ATTEMPTS_MAX: u32 = 4096;
+/// The most memory that a 32-bit guest can have.
+const GUEST_MEMORY_MAX: ByteSize = ByteSize::gib(4);
+
+/// Which recorded work to go on with.
+#[derive(Debug, Clone)]
+pub(crate) enum Work {
+    /// The unfinished run of this key, else a new run.
+    Keyed {
+        /// Digest of the checked jobs and their components.
+        key: String,
+        /// The job file, for people.
+        file: String,
+    },
+    /// This unfinished run.
+    Run(i64),
+}
+
+/// Collects settings for an [`Engine`].
+#[derive(Default)]
+pub struct EngineBuilder {
+    config: Option<Config>,
+    workers: Option<u32>,
+    attempts: Option<u32>,
+    state_dir: Option<PathBuf>,
+    cache_dir: Option<PathBuf>,
+    base_dir: Option<PathBuf>,
+    environment: BTreeMap<String, String>,
+    reporters: Vec<Box<dyn Reporter>>,
+    work: Option<Work>,
+}
+
+impl EngineBuilder {
+    /// Takes all settings of a configuration.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// Guest threads; by default one for each core.
+    pub fn workers(mut self, workers: u32) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// Live sandboxes; by default four for each guest thread.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+
+    /// Keeps journal, results and logs there, so that work survives the process. By default nothing does.
+    pub fn state_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(directory.into());
+        self
+    }
+
+    /// Keeps compiled components there. By default each process compiles anew.
+    pub fn cache_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.cache_dir = Some(directory.into());
+        self
+    }
+
+    /// Where relative paths of jobs count from; by default the current directory.
+    pub fn base_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.base_dir = Some(directory.into());
+        self
+    }
+
+    /// Values for the environment variables that tenants may be granted. By default none exists.
+    pub fn environment(mut self, variables: BTreeMap<String, String>) -> Self {
+        self.environment = variables;
+        self
+    }
+
+    /// Adds somebody who sees every record.
+    pub fn reporter(mut self, reporter: Box<dyn Reporter>) -> Self {
+        self.reporters.push(reporter);
+        self
+    }
+
+    /// Says which recorded work to go on with.
+    pub(crate) fn work(mut self, work: Work) -> Self {
+        self.work = Some(work);
+        self
+    }
+
+    /// Reserves the sandboxes, opens the journal, and starts the threads.
+    pub fn build(self) -> Result<Engine, Fault> {
+        let config = match &self.config {
+            Some(config) => config.clone(),
+            None => default_config(),
+        };
+        let machine = Machine::detect();
+        let sizes = Sizes::of(&self, &config, &machine);
+        let sandbox = Sandbox::new(SandboxSettings {
+            attempts: sizes.attempts,
+            memory_max: config.memory_per_job.unwrap_or(GUEST_MEMORY_MAX).min(GUEST_MEMORY_MAX),
+        })?;
+        let state = State::open(&self)?;
+        let registry = Arc::new(Registry::open(
+            sandbox.clone(),
+            RegistrySettings {
+                components_dir: self.state_dir.as_ref().map(|state| state.join("components")),
+                cache_dir: self.cache_dir.clone(),
+                component_bytes_max: config.storage.component_bytes_max,
+            },
+        )?);
+        let inbox = Arc::new(Inbox::default());
+        let ledger = Arc::new(Ledger::new());
+        let site = Site {
+            sandbox,
+            registry: Arc::clone(&registry),
+            results: state.results.clone(),
+            logs: state.logs,
+            environment: self.environment,
+            inbox: Arc::clone(&inbox),
+        };
+        let executor = ThreadExecutor::start(site, sizes.workers as usize)?;
+        let clock = Clock::start(state.newest);
+        let settings = scheduler_settings(&config, &machine, &sizes);
+        let (scheduler, recovered) =
+            recover(settings, &state.records, clock, &registry, &ledger)?;
+        let control = Control {
+            clock,
+            inbox: Arc::clone(&inbox),
+            ledger: Arc::clone(&ledger),
+            scheduler,
+            journal: state.journal,
+            executor: Box::new(executor),
+            reporters: self.reporters,
+            last_seq: state.last_seq,
+        };
+        let shared = Shared {
+            clock,
+            config,
+            machine,
+            capacity: sizes.capacity,
+            registry,
+            inbox,
+            ledger,
+            results: state.results,
+            base_dir: self.base_dir.unwrap_or_else(|| PathBuf::from(".")),
+            run: state.run,
+        };
+        Ok(Engine::start(shared, control, recovered, state.lock))
+    }
+}
+
+/// How large everything is.
+struct Sizes {
+    workers: u32,
+    attempts: u32,
+    capacity: Capacity,
+}
+
+impl Sizes {
+    fn of(builder: &EngineBuilder, config: &Config, machine: &Machine) -> Self {
+        let cores = (machine.cores.thousandths() / 1000).max(1);
+        let workers = builder.workers.unwrap_or(match config.workers {
+            Count::Auto => cores,
+            Count::Exactly(workers) => workers.max(1),
+        });
+        let attempts = builder.attempts.unwrap_or(match config.attempts {
+            Count::Auto => workers.saturating_mul(ATTEMPTS_PER_WORKER),
+            Count::Exactly(attempts) => attempts,
+        });
+        let attempts = attempts.clamp(workers, ATTEMPTS_MAX);
+        let gpu_memory = machine.gpus.iter().map(|gpu| gpu.memory.bytes()).sum();
+        let capacity = Capacity {
+            cpu: CpuCores::whole(workers),
+            memory: config.memory_limit.of(machine.usable_memory()),
+            gpu_memory: ByteSize(gpu_memory),
+            attempts,
+        };
+        Self { workers, attempts, capacity }
+    }
+}
+
+/// What lies on disk, or stands for it.
+struct State {
+    lock: Option<HostLock>,
+    journal: Box<dyn Journal>,
+    records: Vec<Record>,
+    last_seq: u64,
+    newest: Timestamp,
+    run: Option<i64>,
+    results: ResultStore,
+    logs: Option<LogStore>,
+}
+
+impl State {
+    fn open(builder: &EngineBuilder) -> Result<Self, Fault> {
+        match &builder.state_dir {
+            Some(state_dir) => Self::durable(state_dir, builder.work.as_ref()),
+            None => Self::volatile(),
+        }
+    }
+
+    fn durable(state_dir: &Path, work: Option<&Work>) -> Result<Self, Fault> {
+        std::fs::create_dir_all(state_dir).map_err(|error| {
+            Fault::new(Code::StateUnusable).detail(format!("`{}`: {error}", state_dir.display()))
+        })?;
+        let lock = HostLock::take(state_dir)?;
+        let mut journal = SqliteJournal::open(state_dir)?;
+        let now = Clock::start(Timestamp::default()).now();
+        let records = match work {
+            Some(Work::Run(run)) => journal.continue_run_id(*run)?,
+            Some(Work::Keyed { key, file }) => match journal.continue_run(key)? {
+                Some(records) => records,
+                None => begin(&mut journal, key, file, now)?,
+            },
+            None => begin(&mut journal, "library", "", now)?,
+        };
+        let results = ResultStore::open_at(&state_dir.join("results"), Durability::Synced)?;
+        results.sweep();
+        Ok(Self {
+            lock: Some(lock),
+            last_seq: journal.last_seq(),
+            newest: records.last().map_or(Timestamp::default(), |record| record.at),
+            run: Some(journal.run()),
+            logs: Some(LogStore::of_run(state_dir, journal.run())),
+            journal: Box::new(journal),
+            records,
+            results,
+        })
+    }
+
+    /// Large results still need files; they go with the process.
+    fn volatile() -> Result<Self, Fault> {
+        let directory = std::env::temp_dir().join(format!("pframe-{}", std::process::id()));
+        Ok(Self {
+            lock: None,
+            journal: Box::new(MemoryJournal),
+            records: Vec::new(),
+            last_seq: 0,
+            newest: Timestamp::default(),
+            run: None,
+            results: ResultStore::open_at(&directory, Durability::Volatile)?,
+            logs: None,
+        })
+    }
+}
+
+fn begin(
+    journal: &mut SqliteJournal,
+    key: &str,
+    file: &str,
+    now: Timestamp,
+) -> Result<Vec<Record>, Fault> {
+    journal.begin_run(key, file, now)?;
+    Ok(Vec::new())
+}
+
+/// Brings a scheduler to where an earlier process left it, and gets ready what its jobs need.
+fn recover(
+    settings: Settings,
+    records: &[Record],
+    clock: Clock,
+    registry: &Registry,
+    ledger: &Ledger,
+) -> Result<(Scheduler, Option<Decision>), Fault> {
+    if records.is_empty() {
+        return Ok((Scheduler::new(settings), None));
+    }
+    let mut scheduler = Scheduler::replay(settings, records)?;
+    ledger.apply(records);
+    let unfinished: Vec<_> = {
+        let report = ledger.report();
+        let open = report.jobs().into_iter().filter(|job| scheduler.state(&job.spec.id).is_some());
+        open.map(|job| Arc::clone(&job.spec)).collect()
+    };
+    for spec in &unfinished {
+        registry.restore(&spec.task.component)?;
+        ledger.open(&spec.id)?;
+    }
+    let decision = scheduler.recover(clock.now());
+    Ok((scheduler, Some(decision)))
+}
+
+fn scheduler_settings(config: &Config, machine: &Machine, sizes: &Sizes) -> Settings {
+    let mut settings = Settings::new(sizes.capacity);
+    let default_queued_max = CHUNKS_MAX as u64 * 2;
+    for (name, tenant) in &config.tenants {
+        let rules = TenantSettings {
+            weight: tenant.weight,
+            queued_max: tenant.queued_max.or(Some(default_queued_max)),
+            running_max: tenant.running_max,
+            memory_max: tenant.memory_max.map(|most| most.min(machine.usable_memory())),
+        };
+        settings.tenants.insert(TenantName::clone(name), rules);
+    }
+    settings.tenant_default.queued_max = Some(default_queued_max);
+    settings
+}
+
+fn default_config() -> Config {
+    let nothing = pframe_core::config::Layers::default();
+    pframe_core::config::load(&nothing).expect("the built-in defaults are valid")
+}

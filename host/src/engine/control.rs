@@ -1,0 +1,158 @@
+//! The loop. It is the only thread that touches scheduler, journal and executor.
+//!
+//! Owns: the order heard, decided, recorded, ordered, shown.
+//! Never: goes on after the journal failed: what cannot be recorded must not happen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pframe_core::event::{Event, Record};
+use pframe_core::fault::Fault;
+use pframe_core::ids::{AttemptId, JobId};
+use pframe_core::job::{JobSpec, Slice};
+use pframe_core::scheduler::{Decision, Message, Scheduler};
+use pframe_core::units::Timestamp;
+
+use super::Reporter;
+use super::clock::Clock;
+use super::inbox::{Inbox, Mail};
+use super::ledger::Ledger;
+use crate::executor::Executor;
+use crate::journal::Journal;
+
+/// Everything the loop owns.
+pub(super) struct Control {
+    pub(super) clock: Clock,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) scheduler: Scheduler,
+    pub(super) journal: Box<dyn Journal>,
+    pub(super) executor: Box<dyn Executor>,
+    pub(super) reporters: Vec<Box<dyn Reporter>>,
+    pub(super) last_seq: u64,
+}
+
+/// Why the loop ends.
+enum End {
+    /// Somebody asked.
+    Closed,
+    /// The journal failed.
+    Broken(Fault),
+}
+
+impl Control {
+    /// Runs until the inbox is closed. `recovered` is the first decision of a resumed run.
+    pub(super) fn run(mut self, recovered: Option<Decision>) {
+        let mut wake_at = None;
+        let mut result = match recovered {
+            Some(decision) => {
+                wake_at = decision.wake_at;
+                self.carry_out(self.clock.now(), decision)
+            }
+            None => Ok(()),
+        };
+        while result.is_ok() {
+            let mail = self.inbox.turn(self.patience(wake_at));
+            result = self.turn(mail).map(|next| wake_at = next);
+        }
+        let fault = match result {
+            Err(End::Broken(fault)) => {
+                tracing::error!(%fault, "the journal failed, the engine stops");
+                fault
+            }
+            _ => Fault::new(pframe_core::fault::Code::Drained),
+        };
+        self.inbox.refuse_more();
+        self.ledger.end_all(&fault);
+    }
+
+    fn patience(&self, wake_at: Option<Timestamp>) -> Option<Duration> {
+        wake_at.map(|at| at.since(self.clock.now()))
+    }
+
+    /// One turn; the answer is when the next must come at the latest.
+    fn turn(&mut self, mail: Vec<Mail>) -> Result<Option<Timestamp>, End> {
+        let now = self.clock.now();
+        let mut messages = Vec::with_capacity(mail.len().max(1));
+        let mut is_closing = false;
+        for piece in mail {
+            match piece {
+                Mail::Message(Message::Submit { job, chunks }) => {
+                    messages.extend(self.admit(job, chunks));
+                }
+                Mail::Message(message) => messages.push(message),
+                Mail::PublishFailed(job, fault) => self.ledger.end(&job, Err(fault)),
+                Mail::Explain { job, answer } => {
+                    let _ = answer.send(self.explain(now, &job));
+                }
+                Mail::FinishRun => self.journal.finish_run().map_err(End::Broken)?,
+                Mail::Close => is_closing = true,
+            }
+        }
+        if messages.is_empty() {
+            messages.push(Message::Tick);
+        }
+        let decision = self.scheduler.handle(now, messages);
+        let wake_at = decision.wake_at;
+        self.carry_out(now, decision)?;
+        match is_closing {
+            true => Err(End::Closed),
+            false => Ok(wake_at),
+        }
+    }
+
+    /// Asks for room in the tenant's quota.
+    fn admit(&self, job: Arc<JobSpec>, chunks: Option<Arc<[Slice]>>) -> Option<Message> {
+        let count = chunks.as_ref().map_or(1, |chunks| chunks.len());
+        match self.scheduler.admit(&job, count) {
+            Ok(()) => Some(Message::Submit { job, chunks }),
+            Err(fault) => {
+                self.ledger.end(&job.id, Err(fault));
+                None
+            }
+        }
+    }
+
+    fn explain(&self, now: Timestamp, job: &JobId) -> Option<String> {
+        self.scheduler.explain(now, job).map(|explanation| explanation.to_string())
+    }
+
+    fn carry_out(&mut self, now: Timestamp, decision: Decision) -> Result<(), End> {
+        let records = self.number(now, decision.events);
+        self.journal.append(&records).map_err(End::Broken)?;
+        for attempt in records.iter().filter_map(|record| ended_attempt(&record.event)) {
+            self.executor.forget(attempt);
+        }
+        for command in decision.commands {
+            self.executor.obey(command);
+        }
+        self.ledger.apply(&records);
+        for reporter in &mut self.reporters {
+            reporter.show(&records);
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, at: Timestamp, events: Vec<Event>) -> Vec<Record> {
+        let first = self.last_seq + 1;
+        self.last_seq += events.len() as u64;
+        (first..).zip(events).map(|(seq, event)| Record { seq, at, event }).collect()
+    }
+}
+
+fn ended_attempt(event: &Event) -> Option<&AttemptId> {
+    match event {
+        Event::AttemptSucceeded { attempt, .. }
+        | Event::CutSucceeded { attempt, .. }
+        | Event::AttemptFailed { attempt, .. }
+        | Event::AttemptReturned { attempt } => Some(attempt),
+        Event::JobAccepted { .. }
+        | Event::ChunksPlanned { .. }
+        | Event::AttemptStarted { .. }
+        | Event::StopRequested { .. }
+        | Event::JobCompleted { .. }
+        | Event::JobFailed { .. }
+        | Event::JobCancelled { .. }
+        | Event::ResultPublished { .. } => None,
+    }
+}

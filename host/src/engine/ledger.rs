@@ -1,0 +1,151 @@
+//! What users are told about their jobs: a fold of the records, with someone to wake.
+//!
+//! Owns: the join between recorded events and the handles that wait for them.
+//! Never: knows more than was recorded, but for results that could not be published.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use pframe_core::event::{Event, Output, Record};
+use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::JobId;
+use pframe_core::report::Report;
+use tokio::sync::Notify;
+
+/// Jobs that have ended and are still reported in full; older ones are summed.
+const ENDED_KEPT: usize = 10_000;
+
+/// How a job ended.
+pub(super) type Ending = Result<Option<Output>, Fault>;
+
+/// One job, as its handles see it.
+#[derive(Debug, Default)]
+pub(super) struct Cell {
+    ending: Mutex<Option<Ending>>,
+    blocked: Condvar,
+    waiting: Notify,
+}
+
+impl Cell {
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.lock().clone()
+    }
+
+    pub(super) async fn wait(&self) -> Ending {
+        loop {
+            let woken = self.waiting.notified();
+            tokio::pin!(woken);
+            woken.as_mut().enable();
+            if let Some(ending) = self.ending() {
+                return ending;
+            }
+            woken.await;
+        }
+    }
+
+    pub(super) fn wait_blocking(&self) -> Ending {
+        let mut ending = self.lock();
+        loop {
+            match ending.as_ref() {
+                Some(ending) => return ending.clone(),
+                None => ending = self.blocked.wait(ending).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    pub(super) fn end(&self, ending: Ending) {
+        let mut slot = self.lock();
+        slot.get_or_insert(ending);
+        drop(slot);
+        self.blocked.notify_all();
+        self.waiting.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Ending>> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All jobs that have not ended, and the report on all.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    cells: Mutex<HashMap<JobId, Arc<Cell>>>,
+    report: Mutex<Report>,
+}
+
+impl Ledger {
+    pub(super) fn new() -> Self {
+        Self { cells: Mutex::default(), report: Mutex::new(Report::keeping(ENDED_KEPT)) }
+    }
+
+    /// Opens a place for a job; an id that is in use is refused.
+    pub(super) fn open(&self, job: &JobId) -> Result<Arc<Cell>, Fault> {
+        let mut cells = self.cells();
+        if cells.contains_key(job) {
+            return Err(Fault::new(Code::JobFile)
+                .detail(format!("a job with the id `{job}` has not ended yet")));
+        }
+        let cell = Arc::new(Cell::default());
+        cells.insert(job.clone(), Arc::clone(&cell));
+        Ok(cell)
+    }
+
+    pub(super) fn cell(&self, job: &JobId) -> Option<Arc<Cell>> {
+        self.cells().get(job).cloned()
+    }
+
+    /// Ends a job's place.
+    pub(super) fn end(&self, job: &JobId, ending: Ending) {
+        let cell = self.cells().remove(job);
+        if let Some(cell) = cell {
+            cell.end(ending);
+        }
+    }
+
+    /// Ends every place that is open: the engine stops.
+    pub(super) fn end_all(&self, fault: &Fault) {
+        let cells: Vec<_> = self.cells().drain().map(|(_, cell)| cell).collect();
+        for cell in cells {
+            cell.end(Err(fault.clone()));
+        }
+    }
+
+    /// Folds what was recorded.
+    pub(super) fn apply(&self, records: &[Record]) {
+        let mut report = self.report();
+        for record in records {
+            report.apply(record);
+        }
+        for record in records {
+            match &record.event {
+                Event::JobCompleted { job, output } => {
+                    let is_published_later =
+                        report.job(job).is_some_and(|report| report.spec.output.is_some());
+                    if !is_published_later {
+                        self.end(job, Ok(output.clone()));
+                    }
+                }
+                Event::ResultPublished { job } => self.end(job, Ok(None)),
+                Event::JobFailed { job, fault } | Event::JobCancelled { job, fault } => {
+                    self.end(job, Err(fault.clone()));
+                }
+                Event::JobAccepted { .. }
+                | Event::ChunksPlanned { .. }
+                | Event::AttemptStarted { .. }
+                | Event::AttemptSucceeded { .. }
+                | Event::CutSucceeded { .. }
+                | Event::AttemptFailed { .. }
+                | Event::AttemptReturned { .. }
+                | Event::StopRequested { .. } => {}
+            }
+        }
+    }
+
+    pub(super) fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cells(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Cell>>> {
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

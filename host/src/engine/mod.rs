@@ -1,0 +1,28 @@
+//! The engine: heard, decided, recorded, ordered, shown. In this order, always.
+//!
+//! Owns: the one loop that drives the scheduler, and the handles by which users follow their jobs.
+//! Never: decides; the scheduler does. Never acts on or shows what is not recorded.
+
+mod admission;
+mod builder;
+mod clock;
+mod control;
+mod handle;
+mod inbox;
+mod ledger;
+mod run;
+
+pub use admission::{Job, Planned};
+pub use builder::EngineBuilder;
+pub use handle::{BatchHandle, JobHandle, JobOutput};
+pub use run::{Engine, TaskInfo};
+
+pub(crate) use inbox::Inbox;
+
+use pframe_core::event::Record;
+
+/// Whoever wants to see what became true: a terminal, a file, a metric.
+pub trait Reporter: Send {
+    /// Sees the records of one turn, in order, after they are durable.
+    fn show(&mut self, records: &[Record]);
+}

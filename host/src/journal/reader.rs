@@ -1,0 +1,101 @@
+//! Reads a journal that a running host may be writing.
+//!
+//! Owns: what `status`, `explain` and `logs` see.
+//! Never: writes, and never waits for the writer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pframe_core::event::{Event, Record};
+use pframe_core::fault::{Code, Fault};
+use pframe_core::units::Timestamp;
+use rusqlite::{Connection, OpenFlags, Row};
+
+use super::schema::{sql, version};
+use super::sqlite::FILE_NAME;
+
+/// One run, in a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunSummary {
+    /// Its number.
+    pub(crate) id: i64,
+    /// The job file it came from.
+    pub(crate) file: String,
+    /// When it began.
+    pub(crate) started_at: Timestamp,
+    /// When its last job ended; `None` while there is work left.
+    pub(crate) finished_at: Option<Timestamp>,
+}
+
+/// A connection that only reads.
+#[derive(Debug)]
+pub(crate) struct JournalReader {
+    connection: Connection,
+}
+
+impl JournalReader {
+    /// Opens the journal of a state directory; `None` where there is none yet.
+    pub(crate) fn open(state_dir: &Path) -> Result<Option<Self>, Fault> {
+        let path = state_dir.join(FILE_NAME);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(|error| sql(&error))?;
+        match version(&connection)? {
+            0 => Ok(None),
+            _ => Ok(Some(Self { connection })),
+        }
+    }
+
+    /// All runs, oldest first.
+    pub(crate) fn runs(&self) -> Result<Vec<RunSummary>, Fault> {
+        let query = "SELECT id, file, started_at, finished_at FROM runs ORDER BY id";
+        let mut statement = self.connection.prepare(query).map_err(|error| sql(&error))?;
+        let rows = statement.query_map([], summary).map_err(|error| sql(&error))?;
+        rows.collect::<Result<_, _>>().map_err(|error| sql(&error))
+    }
+
+    /// Everything recorded of a run.
+    pub(crate) fn records(&self, run: i64) -> Result<Vec<Record>, Fault> {
+        read_records(&self.connection, run)
+    }
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
+    let time = |value: i64| Timestamp(u64::try_from(value).unwrap_or(0));
+    Ok(RunSummary {
+        id: row.get(0)?,
+        file: row.get(1)?,
+        started_at: time(row.get(2)?),
+        finished_at: row.get::<_, Option<i64>>(3)?.map(time),
+    })
+}
+
+pub(super) fn read_records(connection: &Connection, run: i64) -> Result<Vec<Record>, Fault> {
+    let mut statement = connection
+        .prepare("SELECT seq, at, body, bytes FROM events WHERE run = ?1 ORDER BY seq")
+        .map_err(|error| sql(&error))?;
+    let mut rows = statement.query([run]).map_err(|error| sql(&error))?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next().map_err(|error| sql(&error))? {
+        records.push(record(row)?);
+    }
+    Ok(records)
+}
+
+fn record(row: &Row<'_>) -> Result<Record, Fault> {
+    let column = |error: rusqlite::Error| sql(&error);
+    let number = |value: i64| u64::try_from(value).unwrap_or(0);
+    let seq = number(row.get(0).map_err(column)?);
+    let at = Timestamp(number(row.get(1).map_err(column)?));
+    let body: String = row.get(2).map_err(column)?;
+    let mut event: Event = serde_json::from_str(&body).map_err(|error| {
+        Fault::new(Code::StateUnusable).detail(format!("journal: event {seq}: {error}"))
+    })?;
+    if let Some(bytes) = row.get::<_, Option<Vec<u8>>>(3).map_err(column)? {
+        event.attach(Arc::from(bytes));
+    }
+    Ok(Record { seq, at, event })
+}

@@ -1,0 +1,205 @@
+//! The journal on disk: SQLite, write-ahead log, one transaction and one sync per turn.
+//!
+//! Owns: the only connection that writes.
+//! Never: retries a failed write; a journal that failed once is not trusted again (the engine stops).
+
+use std::path::Path;
+
+use pframe_core::event::Record;
+use pframe_core::fault::Fault;
+use pframe_core::units::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::Journal;
+use super::reader::read_records;
+use super::schema::{migrate, sql};
+
+/// The name of the journal in the state directory.
+pub(super) const FILE_NAME: &str = "journal.sqlite";
+/// Pages of the write-ahead log before it is folded into the database (4 KiB each).
+const CHECKPOINT_PAGES: i64 = 4000;
+
+/// The journal of one run.
+#[derive(Debug)]
+pub(crate) struct SqliteJournal {
+    connection: Connection,
+    run: i64,
+    last_seq: u64,
+}
+
+impl SqliteJournal {
+    /// Opens the journal of a state directory, making or migrating it as needed.
+    pub(crate) fn open(state_dir: &Path) -> Result<Self, Fault> {
+        let mut connection =
+            Connection::open(state_dir.join(FILE_NAME)).map_err(|error| sql(&error))?;
+        configure(&connection).map_err(|error| sql(&error))?;
+        migrate(&mut connection)?;
+        let last_seq: i64 = connection
+            .query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| row.get(0))
+            .map_err(|error| sql(&error))?;
+        Ok(Self { connection, run: 0, last_seq: u64::try_from(last_seq).unwrap_or(0) })
+    }
+
+    /// The number of the newest record; the next has one more.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// Goes on with the unfinished run of this key, if there is one, and returns what is recorded of it.
+    pub(crate) fn continue_run(&mut self, key: &str) -> Result<Option<Vec<Record>>, Fault> {
+        let run: Option<i64> = self
+            .connection
+            .query_row(
+                "SELECT id FROM runs WHERE key = ?1 AND finished_at IS NULL ORDER BY id LIMIT 1",
+                [key],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(|error| sql(&error))?;
+        run.map(|run| self.continue_run_id(run)).transpose()
+    }
+
+    /// Goes on with a run by its number.
+    pub(crate) fn continue_run_id(&mut self, run: i64) -> Result<Vec<Record>, Fault> {
+        self.run = run;
+        read_records(&self.connection, run)
+    }
+
+    /// Begins a new run.
+    pub(crate) fn begin_run(&mut self, key: &str, file: &str, at: Timestamp) -> Result<(), Fault> {
+        self.connection
+            .execute(
+                "INSERT INTO runs (key, file, started_at) VALUES (?1, ?2, ?3)",
+                params![key, file, integer(at.0)],
+            )
+            .map_err(|error| sql(&error))?;
+        self.run = self.connection.last_insert_rowid();
+        Ok(())
+    }
+
+    /// The number of the run being written.
+    pub(crate) fn run(&self) -> i64 {
+        self.run
+    }
+
+    /// Removes finished runs that ended before `before`, with their events; returns how many.
+    pub(crate) fn forget_runs(&mut self, before: Timestamp) -> Result<usize, Fault> {
+        let transaction = self.connection.transaction().map_err(|error| sql(&error))?;
+        let old = "SELECT id FROM runs WHERE finished_at IS NOT NULL AND finished_at < ?1";
+        transaction
+            .execute(&format!("DELETE FROM events WHERE run IN ({old})"), [integer(before.0)])
+            .map_err(|error| sql(&error))?;
+        let runs = transaction
+            .execute(&format!("DELETE FROM runs WHERE id IN ({old})"), [integer(before.0)])
+            .map_err(|error| sql(&error))?;
+        transaction.commit().map_err(|error| sql(&error))?;
+        Ok(runs)
+    }
+}
+
+/// SQLite's integers are signed; times and counts stay far below that border.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "foreign_keys", "OFF")?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))
+}
+
+impl Journal for SqliteJournal {
+    fn append(&mut self, records: &[Record]) -> Result<(), Fault> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.connection.transaction().map_err(|error| sql(&error))?;
+        {
+            let mut insert = transaction
+                .prepare_cached(
+                    "INSERT INTO events (seq, run, at, job, body, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )
+                .map_err(|error| sql(&error))?;
+            for record in records {
+                let body = serde_json::to_string(&record.event).expect("an event is valid JSON");
+                let bytes = record.event.inline_bytes().map(|bytes| &bytes[..]);
+                let (seq, at) = (integer(record.seq), integer(record.at.0));
+                let job = record.event.job().as_str();
+                insert
+                    .execute(params![seq, self.run, at, job, body, bytes])
+                    .map_err(|error| sql(&error))?;
+            }
+        }
+        transaction.commit().map_err(|error| sql(&error))?;
+        self.last_seq = records.last().map_or(self.last_seq, |record| record.seq);
+        Ok(())
+    }
+
+    fn finish_run(&mut self) -> Result<(), Fault> {
+        let now = "SELECT coalesce(max(at), started_at) FROM events WHERE run = runs.id";
+        self.connection
+            .execute(&format!("UPDATE runs SET finished_at = ({now}) WHERE id = ?1"), [self.run])
+            .map_err(|error| sql(&error))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pframe_core::event::{Event, Output};
+    use pframe_core::ids::{AttemptId, Step};
+    use pframe_core::limits::Usage;
+
+    use super::*;
+
+    fn succeeded(seq: u64, bytes: &[u8]) -> Record {
+        let attempt = AttemptId { job: "a".parse().unwrap(), step: Step::Run(0), number: 1 };
+        let output = Output::inline(Arc::from(bytes));
+        let event = Event::AttemptSucceeded { attempt, usage: Usage::default(), output };
+        Record { seq, at: Timestamp(seq), event }
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back_with_its_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = vec![succeeded(1, b"one"), succeeded(2, &[0, 255])];
+        let mut journal = SqliteJournal::open(directory.path()).unwrap();
+        journal.begin_run("key", "jobs.yaml", Timestamp(0)).unwrap();
+        journal.append(&records).unwrap();
+        drop(journal);
+        let mut again = SqliteJournal::open(directory.path()).unwrap();
+        assert_eq!(again.last_seq(), 2);
+        assert_eq!(again.continue_run("key").unwrap(), Some(records));
+    }
+
+    #[test]
+    fn a_finished_run_is_not_continued() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = SqliteJournal::open(directory.path()).unwrap();
+        journal.begin_run("key", "jobs.yaml", Timestamp(0)).unwrap();
+        journal.append(&[succeeded(1, b"one")]).unwrap();
+        journal.finish_run().unwrap();
+        assert_eq!(journal.continue_run("key").unwrap(), None);
+        assert_eq!(journal.forget_runs(Timestamp(10)).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_journal_of_a_newer_program_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(SqliteJournal::open(directory.path()).unwrap());
+        let connection = Connection::open(directory.path().join(FILE_NAME)).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        drop(connection);
+        let error = SqliteJournal::open(directory.path()).unwrap_err();
+        assert!(error.detail.contains("version 99"), "{}", error.detail);
+    }
+
+    #[test]
+    fn the_bundled_sqlite_is_one_that_does_not_corrupt_its_log() {
+        assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
+    }
+}

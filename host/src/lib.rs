@@ -1,0 +1,16 @@
+//! Runs jobs in sandboxed WebAssembly components, with fuel, memory and time limits that hold.
+//!
+//! [`Engine`] is the front door. The words of jobs, limits and faults are those of [`core`].
+
+pub(crate) mod capability;
+pub(crate) mod data;
+pub mod engine;
+pub(crate) mod executor;
+pub(crate) mod journal;
+pub mod machine;
+pub(crate) mod registry;
+pub(crate) mod sandbox;
+
+pub use engine::{BatchHandle, Engine, EngineBuilder, Job, JobHandle, JobOutput, Reporter};
+pub use pframe_core as core;
+pub use pframe_core::job::InputRequest as JobInput;

@@ -1,0 +1,172 @@
+//! Compiled components on disk, sealed.
+//!
+//! Owns: the artefact cache: a directory of mode 0700, a key of mode 0600, and a MAC on every file.
+//! The seal guards against corruption and against whoever can write the cache without reading the
+//! key; it does not guard against the same user.
+//! Never: hands out an artefact whose seal does not match; such a file is removed and compiled again.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::Digest;
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+use wasmtime::Engine;
+
+const SEAL_BYTES: usize = 32;
+const KEY_BYTES: usize = 32;
+
+/// The cache for one engine: another engine, or another setting of it, has another folder.
+#[derive(Debug)]
+pub(crate) struct ArtefactCache {
+    folder: PathBuf,
+    key: [u8; KEY_BYTES],
+}
+
+/// Feeds wasmtime's `Hash` into SHA-256: the standard hashers are not stable across programs.
+struct DigestHasher(Sha256);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let digest: [u8; 32] = self.0.clone().finalize().into();
+        u64::from_le_bytes(digest[..8].try_into().expect("eight bytes of thirty-two"))
+    }
+}
+
+impl ArtefactCache {
+    /// Opens the cache, making directory and key where they are missing.
+    pub(crate) fn open(cache_dir: &Path, engine: &Engine) -> Result<Self, Fault> {
+        let unusable = |error: std::io::Error| {
+            Fault::new(Code::StateUnusable)
+                .detail(format!("cache directory `{}`: {error}", cache_dir.display()))
+        };
+        let mut hasher = DigestHasher(Sha256::new());
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let folder = cache_dir.join(format!("artefacts-{:016x}", hasher.finish()));
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(unusable)?;
+        let key = read_or_make_key(&cache_dir.join("seal.key")).map_err(unusable)?;
+        Ok(Self { folder, key })
+    }
+
+    /// The artefact of a component, if it is there and its seal matches.
+    pub(crate) fn get(&self, component: &Digest) -> Option<Vec<u8>> {
+        let path = self.path(component);
+        let mut bytes = std::fs::read(&path).ok()?;
+        let seal_at = bytes.len().checked_sub(SEAL_BYTES);
+        let sealed = seal_at.is_some_and(|at| {
+            self.mac(component, &bytes[..at]).verify_slice(&bytes[at..]).is_ok()
+        });
+        if !sealed {
+            tracing::warn!(%component, "a cached artefact is damaged; it is compiled again");
+            let _ = std::fs::remove_file(&path);
+            return None;
+        }
+        bytes.truncate(seal_at?);
+        Some(bytes)
+    }
+
+    /// Keeps an artefact. A cache that cannot be written costs time, not correctness.
+    pub(crate) fn put(&self, component: &Digest, artefact: &[u8]) {
+        if let Err(error) = self.try_put(component, artefact) {
+            tracing::warn!(%component, %error, "the artefact cannot be cached");
+        }
+    }
+
+    fn try_put(&self, component: &Digest, artefact: &[u8]) -> std::io::Result<()> {
+        let mut file = NamedTempFile::new_in(&self.folder)?;
+        file.write_all(artefact)?;
+        file.write_all(&self.mac(component, artefact).finalize().into_bytes())?;
+        file.persist(self.path(component))?;
+        Ok(())
+    }
+
+    /// True where an artefact lies in the cache, whatever its seal.
+    pub(crate) fn contains(&self, component: &Digest) -> bool {
+        self.path(component).exists()
+    }
+
+    /// The seal covers the component's digest too, so that no artefact passes for another's.
+    fn mac(&self, component: &Digest, artefact: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any key length will do");
+        mac.update(&component.0);
+        mac.update(artefact);
+        mac
+    }
+
+    fn path(&self, component: &Digest) -> PathBuf {
+        self.folder.join(format!("{component}.cwasm"))
+    }
+}
+
+fn read_or_make_key(path: &Path) -> std::io::Result<[u8; KEY_BYTES]> {
+    let mut key = [0; KEY_BYTES];
+    if let Ok(mut file) = std::fs::File::open(path)
+        && file.read_exact(&mut key).is_ok()
+    {
+        return Ok(key);
+    }
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut key)?;
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(&key)?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache() -> (tempfile::TempDir, ArtefactCache) {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = ArtefactCache::open(directory.path(), &Engine::default()).unwrap();
+        (directory, cache)
+    }
+
+    #[test]
+    fn an_artefact_comes_back_as_it_was() {
+        let (_directory, cache) = cache();
+        cache.put(&Digest([1; 32]), b"code");
+        assert_eq!(cache.get(&Digest([1; 32])).as_deref(), Some(b"code".as_slice()));
+    }
+
+    #[test]
+    fn b27_a_damaged_artefact_is_never_handed_out() {
+        let (_directory, cache) = cache();
+        let component = Digest([1; 32]);
+        for damage in [0, 3, 10, 35] {
+            cache.put(&component, b"code");
+            let mut bytes = std::fs::read(cache.path(&component)).unwrap();
+            bytes[damage] ^= 1;
+            std::fs::write(cache.path(&component), bytes).unwrap();
+            assert_eq!(cache.get(&component), None, "byte {damage}");
+            assert!(!cache.contains(&component));
+        }
+        std::fs::write(cache.path(&component), b"short").unwrap();
+        assert_eq!(cache.get(&component), None);
+    }
+
+    #[test]
+    fn b28_an_artefact_does_not_pass_for_another_components() {
+        let (_directory, cache) = cache();
+        cache.put(&Digest([1; 32]), b"code");
+        std::fs::copy(cache.path(&Digest([1; 32])), cache.path(&Digest([2; 32]))).unwrap();
+        assert_eq!(cache.get(&Digest([2; 32])), None);
+    }
+
+    #[test]
+    fn the_key_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let (directory, _cache) = cache();
+        let mode = std::fs::metadata(directory.path().join("seal.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

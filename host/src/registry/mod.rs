@@ -1,0 +1,11 @@
+//! Components: known by their digest, compiled once, kept compiled on disk.
+//!
+//! Owns: from a file that somebody named to a task that is ready to run.
+//! Never: accepts compiled code from outside, or loads a cached artefact whose seal does not match.
+
+mod admission;
+mod artefacts;
+mod store;
+
+pub(crate) use admission::{Admitted, admit};
+pub(crate) use store::{Registry, RegistrySettings};

@@ -1,0 +1,202 @@
+//! Tasks ready to run, by digest: each component is compiled once, however many jobs ask for it at once.
+//!
+//! Owns: single flight of compilation, the copies of components that a resumed run needs, and the
+//! memory of components that cannot be compiled.
+//! Never: two compilations of one digest at a time.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use pframe_core::fault::{Code, Fault, GuestText};
+use pframe_core::ids::Digest;
+use pframe_core::units::ByteSize;
+use wasmtime::component::Component;
+
+use super::admission::{Admitted, admit, digest_of};
+use super::artefacts::ArtefactCache;
+use crate::sandbox::{Sandbox, Task};
+
+/// Tasks kept ready in memory at most; past it, those that nobody uses are dropped.
+const TASKS_MAX: usize = 1000;
+
+/// Where the registry keeps things, and its limit.
+#[derive(Debug, Clone)]
+pub(crate) struct RegistrySettings {
+    /// Copies of components, so that a resumed run finds them; `None` keeps none.
+    pub(crate) components_dir: Option<PathBuf>,
+    /// The artefact cache; `None` compiles anew in each process.
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// The largest component that is accepted.
+    pub(crate) component_bytes_max: ByteSize,
+}
+
+/// One digest's place: whoever holds the lock compiles, the others wait for the outcome.
+type Slot = Arc<Mutex<Option<Result<Arc<Task>, Fault>>>>;
+
+/// All tasks of this host.
+pub(crate) struct Registry {
+    sandbox: Sandbox,
+    settings: RegistrySettings,
+    cache: Option<ArtefactCache>,
+    slots: Mutex<HashMap<Digest, Slot>>,
+    ready: RwLock<HashMap<Digest, Arc<Task>>>,
+}
+
+impl Registry {
+    pub(crate) fn open(sandbox: Sandbox, settings: RegistrySettings) -> Result<Self, Fault> {
+        let open_cache = |directory: &PathBuf| ArtefactCache::open(directory, sandbox.engine());
+        let cache = settings.cache_dir.as_ref().map(open_cache).transpose()?;
+        let (slots, ready) = (Mutex::default(), RwLock::default());
+        Ok(Self { sandbox, settings, cache, slots, ready })
+    }
+
+    /// Takes in the component at `path` and makes it ready.
+    pub(crate) fn load(&self, path: &Path, pinned: Option<Digest>) -> Result<Arc<Task>, Fault> {
+        let admitted = admit(path, pinned, self.settings.component_bytes_max)?;
+        self.add(&admitted)
+    }
+
+    /// Makes an admitted component ready.
+    pub(crate) fn add(&self, admitted: &Admitted) -> Result<Arc<Task>, Fault> {
+        if let Some(task) = self.get(&admitted.digest) {
+            return Ok(task);
+        }
+        let task = self.ready_once(&admitted.digest, || self.prepare(admitted))?;
+        self.keep_copy(admitted)?;
+        Ok(task)
+    }
+
+    /// A component given as bytes.
+    pub(crate) fn add_bytes(&self, bytes: Vec<u8>) -> Result<Arc<Task>, Fault> {
+        let digest = digest_of(&bytes);
+        self.add(&Admitted { digest, bytes })
+    }
+
+    /// Makes ready what an earlier process took in.
+    pub(crate) fn restore(&self, digest: &Digest) -> Result<Arc<Task>, Fault> {
+        if let Some(task) = self.get(digest) {
+            return Ok(task);
+        }
+        let path = self.copy_path(digest).ok_or_else(|| Fault::new(Code::ComponentMissing))?;
+        self.load(&path, Some(*digest))
+    }
+
+    /// A task that is ready.
+    pub(crate) fn get(&self, digest: &Digest) -> Option<Arc<Task>> {
+        self.ready.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    }
+
+    /// True where the compiled artefact is on disk.
+    pub(crate) fn is_cached(&self, digest: &Digest) -> bool {
+        self.cache.as_ref().is_some_and(|cache| cache.contains(digest))
+    }
+
+    fn ready_once(
+        &self,
+        digest: &Digest,
+        prepare: impl FnOnce() -> Result<Task, Fault>,
+    ) -> Result<Arc<Task>, Fault> {
+        let slot = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(slots.entry(*digest).or_default())
+        };
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outcome) = slot.as_ref() {
+            return outcome.clone();
+        }
+        let outcome = prepare().map(Arc::new);
+        if let Ok(task) = &outcome {
+            self.keep_ready(*digest, task);
+        }
+        *slot = Some(outcome.clone());
+        outcome
+    }
+
+    fn keep_ready(&self, digest: Digest, task: &Arc<Task>) {
+        let mut ready = self.ready.write().unwrap_or_else(PoisonError::into_inner);
+        if ready.len() >= TASKS_MAX {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            // One handle is here and one in its slot: nobody else uses it.
+            ready.retain(|_, task| Arc::strong_count(task) > 2);
+            slots.retain(|digest, _| ready.contains_key(digest));
+        }
+        ready.insert(digest, Arc::clone(task));
+    }
+
+    fn prepare(&self, admitted: &Admitted) -> Result<Task, Fault> {
+        let component = match self.cached(&admitted.digest) {
+            Some(component) => component,
+            None => self.compile(admitted)?,
+        };
+        Task::link(&self.sandbox, admitted.digest, &component)
+    }
+
+    fn cached(&self, digest: &Digest) -> Option<Component> {
+        let artefact = self.cache.as_ref()?.get(digest)?;
+        load_artefact(self.sandbox.engine(), &artefact)
+            .inspect_err(|error| tracing::warn!(%digest, %error, "a cached artefact does not load"))
+            .ok()
+    }
+
+    /// Compiles in this process. The compile child, with its own limits, will stand here.
+    fn compile(&self, admitted: &Admitted) -> Result<Component, Fault> {
+        let component = Component::from_binary(self.sandbox.engine(), &admitted.bytes)
+            .map_err(|error| compile_fault(&error))?;
+        if let Some(cache) = &self.cache {
+            let artefact = component.serialize().map_err(|error| compile_fault(&error))?;
+            cache.put(&admitted.digest, &artefact);
+        }
+        Ok(component)
+    }
+
+    fn copy_path(&self, digest: &Digest) -> Option<PathBuf> {
+        Some(self.settings.components_dir.as_ref()?.join(format!("{digest}.wasm")))
+    }
+
+    fn keep_copy(&self, admitted: &Admitted) -> Result<(), Fault> {
+        let Some(path) = self.copy_path(&admitted.digest) else { return Ok(()) };
+        if path.exists() {
+            return Ok(());
+        }
+        write_whole(&path, &admitted.bytes).map_err(|error| {
+            Fault::new(Code::StateUnusable).detail(format!("`{}`: {error}", path.display()))
+        })
+    }
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let folder = path.parent().expect("a component lies in a folder");
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_data()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Loads native code that [`ArtefactCache`] sealed.
+#[expect(unsafe_code, reason = "the bytes carry this host's own seal over this engine's own output")]
+fn load_artefact(engine: &wasmtime::Engine, artefact: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `artefact` was produced by `Component::serialize` of an engine with the same
+    // compatibility hash (it is part of the folder's name) and has not changed since: its MAC was
+    // verified over these very bytes, in memory.
+    unsafe { Component::deserialize(engine, artefact) }
+}
+
+/// Features that are switched off are told from damage by the validator's own wording, pinned by tests.
+fn compile_fault(error: &wasmtime::Error) -> Fault {
+    let text = format!("{error:#}");
+    let code = if text.contains("is not enabled")
+        || text.contains("support is not")
+        || text.contains("feature is required")
+    {
+        Code::FeatureUnsupported
+    } else if text.contains("at offset") || text.contains("unexpected end") {
+        Code::ComponentMalformed
+    } else {
+        Code::CompileFailed
+    };
+    Fault::new(code).detail(GuestText::new(&text).as_str())
+}

@@ -1,0 +1,90 @@
+//! `cargo xtask guests`: builds every handler and test guest into `target/handlers`.
+//!
+//! Owns: the command line of this step, and [`build`], which other commands call.
+//! Never: rebuilds what has not changed.
+//!
+//! The road: `workspace` says which packages are guests, `toolchain` finds a compiler for them (`rustup` first, else
+//! `debian`), `build` runs it, `component` turns its output into checked components.
+
+mod build;
+mod component;
+mod debian;
+mod rustup;
+mod toolchain;
+
+pub(crate) use build::build;
+pub(crate) use toolchain::Choice;
+
+use crate::Outcome;
+use crate::talk::show;
+
+/// What follows `cargo xtask guests`.
+pub(crate) const USAGE: &str = "[--only NAME]… [--toolchain auto|rustup|debian]";
+
+/// What to build, and with what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// The packages to build; all guests if empty.
+    pub(crate) only: Vec<String>,
+    /// Which toolchain to use.
+    pub(crate) toolchain: Choice,
+}
+
+impl Request {
+    fn parse(arguments: &[String]) -> Outcome<Self> {
+        let mut request = Self::default();
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            let value = || format!("`{argument}` needs a value: cargo xtask guests {USAGE}");
+            match argument.as_str() {
+                "--only" => request.only.push(name(arguments.next().ok_or_else(value)?)),
+                "--toolchain" => {
+                    request.toolchain = arguments.next().ok_or_else(value)?.parse()?;
+                }
+                _ => return Err(format!("`{argument}` is unknown: cargo xtask guests {USAGE}")),
+            }
+        }
+        Ok(request)
+    }
+}
+
+/// A package name from what people type: `word_count` and `word_count.wasm` mean `word-count`.
+fn name(text: &str) -> String {
+    text.trim_end_matches(".wasm").replace('_', "-")
+}
+
+/// Runs the command and lists the components on stdout.
+pub(crate) fn main(arguments: &[String]) -> Outcome {
+    for component in build(&Request::parse(arguments)?)? {
+        show(&component.to_string());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Outcome<Request> {
+        Request::parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn nothing_asked_is_everything() {
+        assert_eq!(parse(""), Ok(Request::default()));
+    }
+
+    #[test]
+    fn names_may_be_written_as_files() {
+        let request = parse("--only word_count.wasm --only evil --toolchain debian");
+        let only = vec!["word-count".into(), "evil".into()];
+        assert_eq!(request, Ok(Request { only, toolchain: Choice::Debian }));
+    }
+
+    #[test]
+    fn a_mistyped_option_is_refused() {
+        assert!(parse("--onyl evil").is_err());
+        assert!(parse("--only").is_err());
+        assert!(parse("--toolchain gcc").is_err());
+    }
+}
