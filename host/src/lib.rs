@@ -3,12 +3,14 @@
 //! [`Engine`] is the front door. The words of jobs, limits and faults are those of [`core`].
 
 pub(crate) mod capability;
+pub mod cli;
 pub(crate) mod data;
 pub mod engine;
 pub(crate) mod executor;
 pub(crate) mod journal;
 pub mod machine;
 pub(crate) mod registry;
+pub(crate) mod reporter;
 pub(crate) mod sandbox;
 
 pub use engine::{BatchHandle, Engine, EngineBuilder, Job, JobHandle, JobOutput, Reporter};

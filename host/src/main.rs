@@ -1,2 +1,5 @@
-//! stub
-fn main() {}
+//! The program `pframe-host`.
+
+fn main() -> std::process::ExitCode {
+    pframe_host::cli::main()
+}

@@ -64,7 +64,7 @@ impl RetryPolicy {
         };
         let grown = self.base_delay.saturating_mul(factor).min(self.delay_max);
         let jitter = u32::try_from(hash(attempt) % 256).expect("a remainder below 256 fits");
-        grown - grown / 4 * jitter / 256
+        grown.saturating_sub(grown / 4 * jitter / 256)
     }
 }
 

@@ -123,6 +123,7 @@ impl Progress {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 mod tests {
     use std::fmt::Write;
 

@@ -1,5 +1,7 @@
 //! The configuration through the front door of the crate: layers in, values with their origins out.
 
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them when it updates")]
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -8,13 +10,16 @@ use pframe_core::config::{
     self, Config, Count, KNOBS, Knob, Layers, LogLevel, MemoryLimit, Origin, SchedulerKind,
 };
 use pframe_core::fault::{Code, Fault};
-use pframe_core::ids::{TaskName, TenantName};
+use pframe_core::ids::{JobId, TaskName, TenantName};
 use pframe_core::job::{Boundary, Chunking, Grant, InputRequest, JobRequest};
 use pframe_core::policy::{Backoff, RetryPolicy};
 use pframe_core::units::{ByteSize, CpuCores};
 
 /// The text of the design, unchanged.
 const DESIGN: &str = include_str!("config/design.yaml");
+
+/// One of everything that can be wrong.
+const MISTAKES: &str = include_str!("config/mistakes.yaml");
 
 fn load(text: &str) -> Config {
     let layers = Layers { file: Some(("pframe.yaml", text.as_bytes())), ..Layers::default() };
@@ -37,12 +42,14 @@ fn knob(flag: &str) -> &'static Knob {
 
 fn job(task: &str) -> JobRequest {
     let input = InputRequest::Text("x".into());
-    JobRequest::new("a".parse().unwrap(), TaskName::new(task).unwrap(), input)
+    let (id, task) = (JobId::new("a"), TaskName::new(task));
+    JobRequest::new(id.expect("a name"), task.expect("a name"), input)
 }
 
 fn shown(config: &Config) -> String {
     config.entries().iter().fold(String::new(), |mut text, entry| {
-        writeln!(text, "{} = {}  # {}", entry.path, entry.value, entry.origin).unwrap();
+        writeln!(text, "{} = {}  # {}", entry.path, entry.value, entry.origin)
+            .expect("a String takes all");
         text
     })
 }
@@ -90,7 +97,7 @@ fn every_value_remembers_where_it_came_from() {
         parallel_processing.retry_policy.backoff_strategy = exponential  # pframe.yaml:6
         parallel_processing.retry_policy.base_delay = 1.0 s  # pframe.yaml:6
         parallel_processing.retry_policy.max_delay = 5m  # default
-        parallel_processing.resource_limits.memory_per_job = 3906250 KiB  # pframe.yaml:7
+        parallel_processing.resource_limits.memory_per_job = 4 GB  # pframe.yaml:7
         parallel_processing.resource_limits.timeout_default = 1h  # pframe.yaml:7
         parallel_processing.monitoring.enable_metrics = true  # pframe.yaml:8
         parallel_processing.monitoring.log_level = info  # pframe.yaml:8
@@ -109,7 +116,8 @@ fn every_value_remembers_where_it_came_from() {
         job_types.video_processing.chunk_size = 100MB  # pframe.yaml:16
         job_types.video_processing.resource_requirements.memory = 4GB  # pframe.yaml:17
         job_types.video_processing.resource_requirements.cpu_cores = 2  # pframe.yaml:17
-    "#]].assert_eq(&shown(&load(DESIGN)));
+    "#]]
+    .assert_eq(&shown(&load(DESIGN)));
 }
 
 #[test]
@@ -181,32 +189,15 @@ fn variables_with_unknown_names_get_a_remark() {
     ]);
     let layers = Layers { environment: &environment, ..Layers::default() };
     expect![[r#"
-        `PFRAME_MAX_WORKER` is ignored; no setting has this name
-        `PFRAME_COLOUR` is ignored; no setting has this name"#]].assert_eq(&config::load(&layers).unwrap().remarks.join("\n"));
+        `PFRAME_MAX_WORKER` is ignored; did you mean `PFRAME_MAX_WORKERS`?
+        `PFRAME_COLOUR` is ignored; no setting has this name"#]]
+    .assert_eq(&config::load(&layers).unwrap().remarks.join("\n"));
 }
 
 #[test]
 fn all_problems_of_a_file_are_told_at_once() {
     check(
-        "\
-parallel_procesing: {}
-parallel_processing:
-  default_scheduler: dask
-  max_worker: 4
-  memory_limit: 8
-  retry_policy: { max_retries: 1000, backoff_strategy: exponentional, base_delay: -1, max_delay: 2days }
-  resource_limits: { memory_per_job: 4, timeout_default: 0, timeout: 5 }
-  monitoring: { enable_metrics: yes, log_level: LOUD, progress_update_interval: 0 }
-storage: { state_dir: '', component_bytes_max: 2GiB, retention: { age: 1month 1y, bites: 1 } }
-state_dir: /var/lib/pframe
-job_types:
-  audio transcription: { chunk_strategy: time_based, chunk_size: 10MB }
-  a_b: { chunk_size: 10min }
-  a-b: { chunk_strategy: none, chunk_size: 1MiB, sha256: x, parameters: [1] }
-tenants:
-  acme: { weight: 0, max_queued: -1, memory: lots, grants: [ 'http: x', clock ] }
-  'a b': 7
-",
+        MISTAKES,
         &expect![[r#"
             pframe.yaml:1:1: error[PF109]: unknown key `parallel_procesing`
               advice: did you mean `parallel_processing`?
@@ -218,7 +209,7 @@ tenants:
               advice: did you mean `max_workers`?
             pframe.yaml:5:17: error[PF109]: expected a size, found `8`
               in: parallel_processing.memory_limit
-              advice: add a unit: write a size from 1 MiB to 1048576 GiB, for example `256MiB`
+              advice: add a unit: write a size from 1 MiB to 1024 TiB, for example `256MiB`
             pframe.yaml:6:32: error[PF109]: `1000` is out of range
               in: parallel_processing.retry_policy.max_retries
               advice: write a whole number from 0 to 100
@@ -227,13 +218,13 @@ tenants:
               advice: did you mean `exponential`?
             pframe.yaml:6:83: error[PF109]: `-1` is out of range
               in: parallel_processing.retry_policy.base_delay
-              advice: write a duration from 0 s to 1 days
+              advice: write a duration from 0 s to 1 day
             pframe.yaml:6:98: error[PF109]: `2days` is out of range
               in: parallel_processing.retry_policy.max_delay
-              advice: write a duration from 0 s to 1 days
+              advice: write a duration from 0 s to 1 day
             pframe.yaml:7:38: error[PF109]: expected a size, found `4`
               in: parallel_processing.resource_limits.memory_per_job
-              advice: add a unit: write a size from 64 KiB to 65536 GiB, for example `256MiB`
+              advice: add a unit: write a size from 64 KiB to 64 TiB, for example `256MiB`
             pframe.yaml:7:58: error[PF109]: `0` is out of range
               in: parallel_processing.resource_limits.timeout_default
               advice: write a duration from 1 ms to 30 days
@@ -242,12 +233,12 @@ tenants:
               advice: did you mean `timeout_default`?
             pframe.yaml:8:33: error[PF109]: expected `true` or `false`, found text `yes`
               in: parallel_processing.monitoring.enable_metrics
-            pframe.yaml:8:49: error[PF109]: `loud` is not known here
+            pframe.yaml:8:49: error[PF109]: `LOUD` is not known here
               in: parallel_processing.monitoring.log_level
               advice: write one of `error`, `warn`, `info`, `debug`, `trace`, `warning`, `critical`
             pframe.yaml:8:81: error[PF109]: `0` is out of range
               in: parallel_processing.monitoring.progress_update_interval
-              advice: write a duration from 100 ms to 1 days
+              advice: write a duration from 100 ms to 1 day
             pframe.yaml:9:23: error[PF109]: the text is empty
               in: storage.state_dir
             pframe.yaml:9:48: error[PF109]: `2GiB` is out of range
@@ -284,7 +275,7 @@ tenants:
               advice: write a whole number from 1 to 4294967295
             pframe.yaml:16:46: error[PF109]: expected a size, found `lots`
               in: tenants.acme.memory
-              advice: write a size from 64 KiB to 65536 GiB, for example `256MiB`
+              advice: write a size from 64 KiB to 64 TiB, for example `256MiB`
             pframe.yaml:16:62: error[PF109]: grant `http` is not available in this version
               in: tenants.acme.grants[0]
               advice: delete it, or do that part outside of the handler
@@ -297,15 +288,26 @@ tenants:
 
 #[test]
 fn a_job_file_in_the_place_of_the_configuration_is_recognised() {
-    check("version: 1\njobs: []", &expect![[r#"
+    check(
+        "version: 1\njobs: []",
+        &expect![[r#"
         pframe.yaml:1:1: error[PF109]: unknown key `version`
           advice: a configuration has no version; is this a job file?
         pframe.yaml:2:1: error[PF109]: unknown key `jobs`
-          advice: jobs stand in a job file, not in the configuration"#]]);
-    check("- a", &expect!["pframe.yaml:1:1: error[PF109]: expected a configuration (a mapping), found a list"]);
-    check("a: [", &expect![[r#"
+          advice: jobs stand in a job file, not in the configuration"#]],
+    );
+    check(
+        "- a",
+        &expect![
+            "pframe.yaml:1:1: error[PF109]: expected a configuration (a mapping), found a list"
+        ],
+    );
+    check(
+        "a: [",
+        &expect![[r#"
         pframe.yaml:1:4: error[PF109]: `[` is opened and never closed
-          advice: close the bracket; the file may be cut short"#]]);
+          advice: close the bracket; the file may be cut short"#]],
+    );
 }
 
 #[test]
@@ -365,7 +367,7 @@ fn limits_above_the_ceiling_are_refused_with_both_named() {
     let mut request = job("t");
     request.limits.memory = Some(ByteSize::gib(4));
     let fault = config.resolve(&request).unwrap_err();
-    expect!["the job needs more than this machine has: `limits.memory` is 4 GiB, and `memory_per_job` (pframe.yaml:7) allows 3906250 KiB for one attempt"].assert_eq(&fault.to_string());
+    expect!["the job needs more than this machine has: `limits.memory` is 4 GiB, and `memory_per_job` (pframe.yaml:7) allows 4 GB for one attempt"].assert_eq(&fault.to_string());
     let mut request = job("t");
     request.requirements.memory = Some(ByteSize::gib(5));
     assert_eq!(config.resolve(&request).unwrap_err().code, Code::TooBig);

@@ -9,7 +9,7 @@ mod world;
 use world::World;
 
 const SEEDS: u64 = 1000;
-const STEPS: u32 = 60;
+const STEPS: u32 = 80;
 
 fn live(seed: u64) {
     let mut world = World::new(seed);
@@ -17,6 +17,18 @@ fn live(seed: u64) {
         world.step();
     }
     world.run_dry();
+}
+
+/// A journal that lost a record is refused, or replayed to something sound; it is never a panic.
+#[test]
+fn a_damaged_journal_never_panics() {
+    for seed in 0..100 {
+        let mut world = World::new(seed);
+        for _ in 0..STEPS {
+            world.step();
+        }
+        world.lose_a_record();
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use pframe_core::config::{Config, Count};
 use pframe_core::event::Record;
@@ -20,8 +20,9 @@ use super::clock::Clock;
 use super::control::Control;
 use super::inbox::Inbox;
 use super::ledger::Ledger;
-use super::run::{Engine, Shared};
 use super::Reporter;
+use super::run::{Engine, Shared};
+use super::workbench::Workbench;
 use crate::data::results::{Durability, ResultStore};
 use crate::executor::{LogStore, Site, ThreadExecutor};
 use crate::journal::{HostLock, Journal, MemoryJournal, SqliteJournal};
@@ -61,7 +62,6 @@ pub struct EngineBuilder {
     base_dir: Option<PathBuf>,
     environment: BTreeMap<String, String>,
     reporters: Vec<Box<dyn Reporter>>,
-    work: Option<Work>,
 }
 
 impl EngineBuilder {
@@ -113,48 +113,73 @@ impl EngineBuilder {
         self
     }
 
-    /// Says which recorded work to go on with.
-    pub(crate) fn work(mut self, work: Work) -> Self {
-        self.work = Some(work);
-        self
-    }
-
     /// Reserves the sandboxes, opens the journal, and starts the threads.
     pub fn build(self) -> Result<Engine, Fault> {
-        let config = match &self.config {
-            Some(config) => config.clone(),
-            None => default_config(),
-        };
+        self.prepare()?.start(None)
+    }
+
+    /// Reserves the sandboxes; nothing is written yet.
+    pub(crate) fn prepare(mut self) -> Result<Prepared, Fault> {
+        let config = self.config.take().unwrap_or_else(default_config);
         let machine = Machine::detect();
         let sizes = Sizes::of(&self, &config, &machine);
         let sandbox = Sandbox::new(SandboxSettings {
             attempts: sizes.attempts,
             memory_max: config.memory_per_job.unwrap_or(GUEST_MEMORY_MAX).min(GUEST_MEMORY_MAX),
         })?;
-        let state = State::open(&self)?;
-        let registry = Arc::new(Registry::open(
-            sandbox.clone(),
-            RegistrySettings {
-                components_dir: self.state_dir.as_ref().map(|state| state.join("components")),
-                cache_dir: self.cache_dir.clone(),
-                component_bytes_max: config.storage.component_bytes_max,
-            },
-        )?);
+        let settings = RegistrySettings {
+            cache_dir: self.cache_dir.clone(),
+            component_bytes_max: config.storage.component_bytes_max,
+        };
+        let workbench = Workbench {
+            config,
+            machine,
+            capacity: sizes.capacity,
+            workers: sizes.workers,
+            registry: Arc::new(Registry::new(sandbox.clone(), settings)),
+            sandbox,
+            base_dir: self.base_dir.take().unwrap_or_else(|| PathBuf::from(".")),
+            tasks: RwLock::default(),
+        };
+        Ok(Prepared { builder: self, workbench })
+    }
+}
+
+/// An engine that could start: tasks can be registered and jobs planned, and nothing was written.
+pub(crate) struct Prepared {
+    builder: EngineBuilder,
+    workbench: Workbench,
+}
+
+impl Prepared {
+    pub(crate) fn workbench(&self) -> &Workbench {
+        &self.workbench
+    }
+
+    /// Adds somebody who sees every record.
+    pub(crate) fn reporter(&mut self, reporter: Box<dyn Reporter>) {
+        self.builder.reporters.push(reporter);
+    }
+
+    /// Opens the journal and starts the threads.
+    pub(crate) fn start(self, work: Option<&Work>) -> Result<Engine, Fault> {
+        let Self { builder, workbench } = self;
+        let state = State::open(builder.state_dir.as_deref(), work)?;
+        let components_dir = builder.state_dir.as_ref().map(|state| state.join("components"));
+        workbench.registry.keep_copies_in(components_dir)?;
         let inbox = Arc::new(Inbox::default());
         let ledger = Arc::new(Ledger::new());
         let site = Site {
-            sandbox,
-            registry: Arc::clone(&registry),
+            sandbox: workbench.sandbox.clone(),
+            registry: Arc::clone(&workbench.registry),
             results: state.results.clone(),
             logs: state.logs,
-            environment: self.environment,
+            environment: builder.environment,
             inbox: Arc::clone(&inbox),
         };
-        let executor = ThreadExecutor::start(site, sizes.workers as usize)?;
+        let executor = ThreadExecutor::start(site, workbench.workers as usize)?;
         let clock = Clock::start(state.newest);
-        let settings = scheduler_settings(&config, &machine, &sizes);
-        let (scheduler, recovered) =
-            recover(settings, &state.records, clock, &registry, &ledger)?;
+        let (scheduler, recovered) = recover(&state.records, clock, &workbench, &ledger)?;
         let control = Control {
             clock,
             inbox: Arc::clone(&inbox),
@@ -162,21 +187,10 @@ impl EngineBuilder {
             scheduler,
             journal: state.journal,
             executor: Box::new(executor),
-            reporters: self.reporters,
+            reporters: builder.reporters,
             last_seq: state.last_seq,
         };
-        let shared = Shared {
-            clock,
-            config,
-            machine,
-            capacity: sizes.capacity,
-            registry,
-            inbox,
-            ledger,
-            results: state.results,
-            base_dir: self.base_dir.unwrap_or_else(|| PathBuf::from(".")),
-            run: state.run,
-        };
+        let shared = Shared { workbench, inbox, ledger, results: state.results, run: state.run };
         Ok(Engine::start(shared, control, recovered, state.lock))
     }
 }
@@ -224,9 +238,9 @@ struct State {
 }
 
 impl State {
-    fn open(builder: &EngineBuilder) -> Result<Self, Fault> {
-        match &builder.state_dir {
-            Some(state_dir) => Self::durable(state_dir, builder.work.as_ref()),
+    fn open(state_dir: Option<&Path>, work: Option<&Work>) -> Result<Self, Fault> {
+        match state_dir {
+            Some(state_dir) => Self::durable(state_dir, work),
             None => Self::volatile(),
         }
     }
@@ -288,12 +302,12 @@ fn begin(
 
 /// Brings a scheduler to where an earlier process left it, and gets ready what its jobs need.
 fn recover(
-    settings: Settings,
     records: &[Record],
     clock: Clock,
-    registry: &Registry,
+    workbench: &Workbench,
     ledger: &Ledger,
 ) -> Result<(Scheduler, Option<Decision>), Fault> {
+    let settings = scheduler_settings(workbench);
     if records.is_empty() {
         return Ok((Scheduler::new(settings), None));
     }
@@ -305,15 +319,16 @@ fn recover(
         open.map(|job| Arc::clone(&job.spec)).collect()
     };
     for spec in &unfinished {
-        registry.restore(&spec.task.component)?;
+        workbench.registry.restore(&spec.task.component)?;
         ledger.open(&spec.id)?;
     }
     let decision = scheduler.recover(clock.now());
     Ok((scheduler, Some(decision)))
 }
 
-fn scheduler_settings(config: &Config, machine: &Machine, sizes: &Sizes) -> Settings {
-    let mut settings = Settings::new(sizes.capacity);
+fn scheduler_settings(workbench: &Workbench) -> Settings {
+    let Workbench { config, machine, .. } = workbench;
+    let mut settings = Settings::new(workbench.capacity);
     let default_queued_max = CHUNKS_MAX as u64 * 2;
     for (name, tenant) in &config.tenants {
         let rules = TenantSettings {

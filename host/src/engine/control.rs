@@ -85,6 +85,7 @@ impl Control {
                 Mail::Explain { job, answer } => {
                     let _ = answer.send(self.explain(now, &job));
                 }
+                Mail::StopAttempts => self.executor.stop_all(),
                 Mail::FinishRun => self.journal.finish_run().map_err(End::Broken)?,
                 Mail::Close => is_closing = true,
             }

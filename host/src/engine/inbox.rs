@@ -32,6 +32,8 @@ pub(crate) enum Mail {
         /// Gets the answer; nothing for a job that is unknown or has ended.
         answer: Sender<Option<String>>,
     },
+    /// What runs shall be taken back: the host drains.
+    StopAttempts,
     /// Every job of the run has ended.
     FinishRun,
     /// The engine shall end.

@@ -11,13 +11,18 @@ mod handle;
 mod inbox;
 mod ledger;
 mod run;
+mod workbench;
 
 pub use admission::{Job, Planned};
 pub use builder::EngineBuilder;
 pub use handle::{BatchHandle, JobHandle, JobOutput};
-pub use run::{Engine, TaskInfo};
+pub use run::Engine;
+pub(crate) use run::Remote;
+pub use workbench::TaskInfo;
 
+pub(crate) use builder::Work;
 pub(crate) use inbox::Inbox;
+pub(crate) use workbench::Workbench;
 
 use pframe_core::event::Record;
 

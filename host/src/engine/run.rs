@@ -3,35 +3,36 @@
 //! Owns: registration, submission, draining and the end.
 //! Never: blocks its user on the scheduler, except where the inbox is full.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, mpsc};
+use std::path::Path;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use pframe_core::config::Config;
-use pframe_core::fault::{Code, Fault};
-use pframe_core::ids::{Digest, JobId, TaskName};
+use pframe_core::fault::Fault;
+use pframe_core::ids::{JobId, TaskName};
 use pframe_core::report::{JobReport, Totals};
 use pframe_core::resources::Capacity;
 use pframe_core::scheduler::{Decision, Message};
 use pframe_core::units::ByteSize;
 
-use super::admission::{self, Job, Planned};
+use super::admission::{Job, Planned};
 use super::builder::EngineBuilder;
-use super::clock::Clock;
 use super::control::Control;
 use super::handle::{BatchHandle, JobHandle};
 use super::inbox::{Inbox, Mail};
 use super::ledger::Ledger;
+use super::workbench::{TaskInfo, Workbench};
 use crate::data::results::ResultStore;
 use crate::journal::HostLock;
 use crate::machine::{Machine, memory_within_reach};
 use crate::registry::Registry;
-use crate::sandbox::Task;
 
 /// How often the host looks whether memory runs short.
 const MEMORY_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long an explanation may take.
+const EXPLAIN_PATIENCE: Duration = Duration::from_secs(5);
+/// How long attempts may take to notice that they were stopped.
+const STOP_GRACE: Duration = Duration::from_secs(2);
 /// How often a drain looks whether everything has ended.
 const DRAIN_LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -51,7 +52,6 @@ const DRAIN_LOOK_INTERVAL: Duration = Duration::from_millis(10);
 /// ```
 pub struct Engine {
     shared: Arc<Shared>,
-    tasks: RwLock<BTreeMap<TaskName, Arc<Task>>>,
     control: Option<JoinHandle<()>>,
     monitor: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
     _lock: Option<HostLock>,
@@ -59,33 +59,11 @@ pub struct Engine {
 
 /// What engine, handles and threads share.
 pub(super) struct Shared {
-    pub(super) clock: Clock,
-    pub(super) config: Config,
-    pub(super) machine: Machine,
-    pub(super) capacity: Capacity,
-    pub(super) registry: Arc<Registry>,
+    pub(super) workbench: Workbench,
     pub(super) inbox: Arc<Inbox>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) results: ResultStore,
-    pub(super) base_dir: PathBuf,
     pub(super) run: Option<i64>,
-}
-
-/// What is known about a registered component.
-#[derive(Debug, Clone)]
-pub struct TaskInfo {
-    /// Its identity.
-    pub digest: Digest,
-    /// True where it brings its own chunker.
-    pub cuts: bool,
-    /// True where it brings its own collector.
-    pub collects: bool,
-}
-
-impl TaskInfo {
-    fn of(task: &Task) -> Self {
-        Self { digest: task.digest, cuts: task.cuts(), collects: task.collects() }
-    }
 }
 
 impl Engine {
@@ -106,54 +84,22 @@ impl Engine {
             .spawn(move || control.run(recovered))
             .expect("a thread can be started at start-up");
         let monitor = Some(watch_memory(Arc::clone(&shared)));
-        Self { shared, tasks: RwLock::default(), control: Some(control), monitor, _lock: lock }
+        Self { shared, control: Some(control), monitor, _lock: lock }
     }
 
     /// Registers the component at `path` under a name, compiling it unless it was before.
     pub fn register_task(&self, name: &TaskName, path: &Path) -> Result<TaskInfo, Fault> {
-        self.register_pinned(name, path, None)
-    }
-
-    /// The same, for a component that must have this digest.
-    pub fn register_pinned(
-        &self,
-        name: &TaskName,
-        path: &Path,
-        sha256: Option<Digest>,
-    ) -> Result<TaskInfo, Fault> {
-        let task = self.shared.registry.load(path, sha256)?;
-        Ok(self.register(name, task))
+        self.shared.workbench.register_task(name, path, None)
     }
 
     /// Registers a component given as bytes.
     pub fn register_component(&self, name: &TaskName, bytes: Vec<u8>) -> Result<TaskInfo, Fault> {
-        let task = self.shared.registry.add_bytes(bytes)?;
-        Ok(self.register(name, task))
-    }
-
-    fn register(&self, name: &TaskName, task: Arc<Task>) -> TaskInfo {
-        let info = TaskInfo::of(&task);
-        self.tasks.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), task);
-        info
+        self.shared.workbench.register_component(name, bytes)
     }
 
     /// Checks and measures a job without running it.
     pub fn plan(&self, job: &Job) -> Result<Planned, Fault> {
-        let shared = &self.shared;
-        let task = self.task(&job.task)?;
-        admission::plan(job, &task, &shared.config, &shared.base_dir, shared.clock.now())
-    }
-
-    fn task(&self, name: &TaskName) -> Result<Arc<Task>, Fault> {
-        let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
-        tasks.get(name).cloned().ok_or_else(|| {
-            let known: Vec<_> = tasks.keys().map(|name| format!("`{name}`")).collect();
-            let known = match known.is_empty() {
-                true => "none is registered".into(),
-                false => format!("known are {}", known.join(", ")),
-            };
-            Fault::new(Code::TaskUnknown).detail(format!("`{name}`; {known}"))
-        })
+        self.shared.workbench.plan(job)
     }
 
     /// Submits a job. It is accepted once it is recorded; the handle's ending tells if it was refused.
@@ -202,23 +148,32 @@ impl Engine {
 
     /// Says why a job waits; `None` for a job that is unknown or has ended.
     pub fn explain(&self, job: &JobId) -> Option<String> {
-        let (answer, question) = mpsc::channel();
-        self.shared.inbox.tell(Mail::Explain { job: job.clone(), answer });
-        question.recv_timeout(Duration::from_secs(5)).ok().flatten()
+        self.remote().explain(job)
+    }
+
+    /// A handle for whoever may ask and cancel, but not submit.
+    pub(crate) fn remote(&self) -> Remote {
+        let Shared { inbox, ledger, .. } = &*self.shared;
+        Remote { inbox: Arc::clone(inbox), ledger: Arc::clone(ledger) }
     }
 
     /// What this machine has.
     pub fn machine(&self) -> &Machine {
-        &self.shared.machine
+        self.shared.workbench.machine()
     }
 
     /// What jobs may hold together.
     pub fn capacity(&self) -> Capacity {
-        self.shared.capacity
+        self.shared.workbench.capacity()
+    }
+
+    /// Everything that can be done without a state directory.
+    pub(crate) fn workbench(&self) -> &Workbench {
+        &self.shared.workbench
     }
 
     pub(crate) fn registry(&self) -> &Registry {
-        &self.shared.registry
+        self.shared.workbench.registry()
     }
 
     pub(crate) fn results(&self) -> &ResultStore {
@@ -229,23 +184,57 @@ impl Engine {
         self.shared.run
     }
 
-    /// Starts nothing any more and waits for what runs, but not longer than `grace`. True if all ended.
-    pub fn drain(&self, grace: Duration) -> bool {
+    /// Starts nothing any more, lets what runs end within `grace`, and takes the rest back uncharged.
+    pub fn drain(&self, grace: Duration) {
         self.shared.inbox.send(Message::Drain);
-        let until = Instant::now() + grace;
-        while Instant::now() < until {
-            let running: u32 = self.shared.ledger.report().jobs().iter().map(|j| j.running()).sum();
-            if running == 0 {
-                return true;
+        if !self.wait_until_idle(grace) {
+            self.shared.inbox.tell(Mail::StopAttempts);
+            self.wait_until_idle(STOP_GRACE);
+        }
+    }
+
+    fn wait_until_idle(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while self.running() > 0 {
+            if Instant::now() >= until {
+                return false;
             }
             std::thread::sleep(DRAIN_LOOK_INTERVAL);
         }
-        false
+        true
+    }
+
+    fn running(&self) -> u32 {
+        self.shared.ledger.report().jobs().iter().map(|job| job.running()).sum()
     }
 
     /// Records that the run is over: every job has ended and every result stands where it was wanted.
     pub(crate) fn finish_run(&self) {
         self.shared.inbox.tell(Mail::FinishRun);
+    }
+}
+
+/// Asks and cancels from another thread.
+pub(crate) struct Remote {
+    inbox: Arc<Inbox>,
+    ledger: Arc<Ledger>,
+}
+
+impl Remote {
+    /// Asks for a job's end; false where no such job is unfinished.
+    pub(crate) fn cancel(&self, job: &JobId) -> bool {
+        let is_open = self.ledger.cell(job).is_some();
+        if is_open {
+            self.inbox.send(Message::Cancel { job: job.clone() });
+        }
+        is_open
+    }
+
+    /// Says why a job waits; `None` for a job that is unknown or has ended.
+    pub(crate) fn explain(&self, job: &JobId) -> Option<String> {
+        let (answer, question) = mpsc::channel();
+        self.inbox.tell(Mail::Explain { job: job.clone(), answer });
+        question.recv_timeout(EXPLAIN_PATIENCE).ok().flatten()
     }
 }
 
@@ -266,7 +255,7 @@ impl Drop for Engine {
 fn watch_memory(shared: Arc<Shared>) -> (mpsc::Sender<()>, JoinHandle<()>) {
     let (quit, told) = mpsc::channel();
     let look = move || {
-        let full = shared.capacity;
+        let full = shared.workbench.capacity();
         let mut now = full.memory;
         while told.recv_timeout(MEMORY_LOOK_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
             let memory = full.memory.min(memory_within_reach());

@@ -19,6 +19,9 @@ pub(crate) trait Executor: Send {
     /// Carries out a command; the outcome comes back as a message.
     fn obey(&mut self, command: Command);
 
+    /// Ends every attempt as soon as possible; they are reported as taken back.
+    fn stop_all(&mut self);
+
     /// The scheduler has heard how this attempt ended.
     fn forget(&mut self, attempt: &AttemptId);
 }

@@ -98,6 +98,12 @@ impl Executor for ThreadExecutor {
         }
     }
 
+    fn stop_all(&mut self) {
+        for stop in self.stops.values() {
+            stop.request(Fault::new(Code::Drained));
+        }
+    }
+
     fn forget(&mut self, attempt: &AttemptId) {
         self.stops.remove(attempt);
     }
@@ -105,9 +111,7 @@ impl Executor for ThreadExecutor {
 
 impl Drop for ThreadExecutor {
     fn drop(&mut self) {
-        for stop in self.stops.values() {
-            stop.request(Fault::new(Code::Drained));
-        }
+        self.stop_all();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(SHUTDOWN_GRACE);
         }

@@ -5,14 +5,14 @@
 //! key; it does not guard against the same user.
 //! Never: hands out an artefact whose seal does not match; such a file is removed and compiled again.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::DirBuilder;
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use hmac::{Hmac, KeyInit, Mac};
-use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::Digest;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
@@ -25,7 +25,8 @@ const KEY_BYTES: usize = 32;
 #[derive(Debug)]
 pub(crate) struct ArtefactCache {
     folder: PathBuf,
-    key: [u8; KEY_BYTES],
+    key_path: PathBuf,
+    key: OnceLock<[u8; KEY_BYTES]>,
 }
 
 /// Feeds wasmtime's `Hash` into SHA-256: the standard hashers are not stable across programs.
@@ -43,27 +44,23 @@ impl Hasher for DigestHasher {
 }
 
 impl ArtefactCache {
-    /// Opens the cache, making directory and key where they are missing.
-    pub(crate) fn open(cache_dir: &Path, engine: &Engine) -> Result<Self, Fault> {
-        let unusable = |error: std::io::Error| {
-            Fault::new(Code::StateUnusable)
-                .detail(format!("cache directory `{}`: {error}", cache_dir.display()))
-        };
+    /// The cache below a directory. Nothing is made before the first artefact is kept.
+    pub(crate) fn at(cache_dir: &Path, engine: &Engine) -> Self {
         let mut hasher = DigestHasher(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let folder = cache_dir.join(format!("artefacts-{:016x}", hasher.finish()));
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(unusable)?;
-        let key = read_or_make_key(&cache_dir.join("seal.key")).map_err(unusable)?;
-        Ok(Self { folder, key })
+        let (key_path, key) = (cache_dir.join("seal.key"), OnceLock::new());
+        Self { folder, key_path, key }
     }
 
     /// The artefact of a component, if it is there and its seal matches.
     pub(crate) fn get(&self, component: &Digest) -> Option<Vec<u8>> {
         let path = self.path(component);
+        let key = self.existing_key()?;
         let mut bytes = std::fs::read(&path).ok()?;
         let seal_at = bytes.len().checked_sub(SEAL_BYTES);
         let sealed = seal_at.is_some_and(|at| {
-            self.mac(component, &bytes[..at]).verify_slice(&bytes[at..]).is_ok()
+            mac(&key, component, &bytes[..at]).verify_slice(&bytes[at..]).is_ok()
         });
         if !sealed {
             tracing::warn!(%component, "a cached artefact is damaged; it is compiled again");
@@ -82,9 +79,14 @@ impl ArtefactCache {
     }
 
     fn try_put(&self, component: &Digest, artefact: &[u8]) -> std::io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        let key = match self.existing_key() {
+            Some(key) => key,
+            None => make_key(&self.key_path)?,
+        };
         let mut file = NamedTempFile::new_in(&self.folder)?;
         file.write_all(artefact)?;
-        file.write_all(&self.mac(component, artefact).finalize().into_bytes())?;
+        file.write_all(&mac(&key, component, artefact).finalize().into_bytes())?;
         file.persist(self.path(component))?;
         Ok(())
     }
@@ -94,12 +96,14 @@ impl ArtefactCache {
         self.path(component).exists()
     }
 
-    /// The seal covers the component's digest too, so that no artefact passes for another's.
-    fn mac(&self, component: &Digest, artefact: &[u8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any key length will do");
-        mac.update(&component.0);
-        mac.update(artefact);
-        mac
+    /// The key, once there is one.
+    fn existing_key(&self) -> Option<[u8; KEY_BYTES]> {
+        if let Some(key) = self.key.get() {
+            return Some(*key);
+        }
+        let mut key = [0; KEY_BYTES];
+        std::fs::File::open(&self.key_path).ok()?.read_exact(&mut key).ok()?;
+        Some(*self.key.get_or_init(|| key))
     }
 
     fn path(&self, component: &Digest) -> PathBuf {
@@ -107,18 +111,28 @@ impl ArtefactCache {
     }
 }
 
-fn read_or_make_key(path: &Path) -> std::io::Result<[u8; KEY_BYTES]> {
+/// The seal covers the component's digest too, so that no artefact passes for another's.
+fn mac(key: &[u8; KEY_BYTES], component: &Digest, artefact: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length will do");
+    mac.update(&component.0);
+    mac.update(artefact);
+    mac
+}
+
+/// Makes the key, whole or not at all; of two hosts that make it at once, the second takes the first's.
+fn make_key(path: &Path) -> std::io::Result<[u8; KEY_BYTES]> {
+    let folder = path.parent().expect("the key lies in the cache directory");
     let mut key = [0; KEY_BYTES];
-    if let Ok(mut file) = std::fs::File::open(path)
-        && file.read_exact(&mut key).is_ok()
-    {
-        return Ok(key);
-    }
     std::fs::File::open("/dev/urandom")?.read_exact(&mut key)?;
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = NamedTempFile::new_in(folder)?; // of mode 0600
     file.write_all(&key)?;
-    Ok(key)
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(key),
+        Err(_) => {
+            std::fs::File::open(path)?.read_exact(&mut key)?;
+            Ok(key)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -127,7 +141,7 @@ mod tests {
 
     fn cache() -> (tempfile::TempDir, ArtefactCache) {
         let directory = tempfile::tempdir().unwrap();
-        let cache = ArtefactCache::open(directory.path(), &Engine::default()).unwrap();
+        let cache = ArtefactCache::at(directory.path(), &Engine::default());
         (directory, cache)
     }
 
@@ -165,7 +179,8 @@ mod tests {
     #[test]
     fn the_key_is_for_its_owner_only() {
         use std::os::unix::fs::PermissionsExt;
-        let (directory, _cache) = cache();
+        let (directory, cache) = cache();
+        cache.put(&Digest([1; 32]), b"code");
         let mode = std::fs::metadata(directory.path().join("seal.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

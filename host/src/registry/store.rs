@@ -23,8 +23,6 @@ const TASKS_MAX: usize = 1000;
 /// Where the registry keeps things, and its limit.
 #[derive(Debug, Clone)]
 pub(crate) struct RegistrySettings {
-    /// Copies of components, so that a resumed run finds them; `None` keeps none.
-    pub(crate) components_dir: Option<PathBuf>,
     /// The artefact cache; `None` compiles anew in each process.
     pub(crate) cache_dir: Option<PathBuf>,
     /// The largest component that is accepted.
@@ -34,43 +32,71 @@ pub(crate) struct RegistrySettings {
 /// One digest's place: whoever holds the lock compiles, the others wait for the outcome.
 type Slot = Arc<Mutex<Option<Result<Arc<Task>, Fault>>>>;
 
+/// Copies of components, so that a resumed run finds them.
+enum Copies {
+    /// Nothing may be written yet; these wait.
+    Waiting(Vec<Arc<Admitted>>),
+    /// They go here.
+    Kept(PathBuf),
+    /// This process keeps none.
+    Off,
+}
+
 /// All tasks of this host.
 pub(crate) struct Registry {
     sandbox: Sandbox,
     settings: RegistrySettings,
     cache: Option<ArtefactCache>,
+    copies: Mutex<Copies>,
     slots: Mutex<HashMap<Digest, Slot>>,
     ready: RwLock<HashMap<Digest, Arc<Task>>>,
 }
 
 impl Registry {
-    pub(crate) fn open(sandbox: Sandbox, settings: RegistrySettings) -> Result<Self, Fault> {
-        let open_cache = |directory: &PathBuf| ArtefactCache::open(directory, sandbox.engine());
-        let cache = settings.cache_dir.as_ref().map(open_cache).transpose()?;
+    pub(crate) fn new(sandbox: Sandbox, settings: RegistrySettings) -> Self {
+        let cache = settings.cache_dir.as_ref();
+        let cache = cache.map(|directory| ArtefactCache::at(directory, sandbox.engine()));
+        let copies = Mutex::new(Copies::Waiting(Vec::new()));
         let (slots, ready) = (Mutex::default(), RwLock::default());
-        Ok(Self { sandbox, settings, cache, slots, ready })
+        Self { sandbox, settings, cache, copies, slots, ready }
+    }
+
+    /// From now on components are copied to `directory`, or not at all; those that waited first.
+    pub(crate) fn keep_copies_in(&self, directory: Option<PathBuf>) -> Result<(), Fault> {
+        let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = directory.map_or(Copies::Off, Copies::Kept);
+        if let (Copies::Waiting(waiting), Copies::Kept(directory)) = (&*copies, &next) {
+            waiting.iter().try_for_each(|admitted| keep_copy(directory, admitted))?;
+        }
+        *copies = next;
+        Ok(())
     }
 
     /// Takes in the component at `path` and makes it ready.
     pub(crate) fn load(&self, path: &Path, pinned: Option<Digest>) -> Result<Arc<Task>, Fault> {
         let admitted = admit(path, pinned, self.settings.component_bytes_max)?;
-        self.add(&admitted)
+        self.add(admitted)
     }
 
     /// Makes an admitted component ready.
-    pub(crate) fn add(&self, admitted: &Admitted) -> Result<Arc<Task>, Fault> {
+    pub(crate) fn add(&self, admitted: Admitted) -> Result<Arc<Task>, Fault> {
         if let Some(task) = self.get(&admitted.digest) {
             return Ok(task);
         }
-        let task = self.ready_once(&admitted.digest, || self.prepare(admitted))?;
-        self.keep_copy(admitted)?;
+        let task = self.ready_once(&admitted.digest, || self.prepare(&admitted))?;
+        let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *copies {
+            Copies::Waiting(waiting) => waiting.push(Arc::new(admitted)),
+            Copies::Kept(directory) => keep_copy(directory, &admitted)?,
+            Copies::Off => {}
+        }
         Ok(task)
     }
 
     /// A component given as bytes.
     pub(crate) fn add_bytes(&self, bytes: Vec<u8>) -> Result<Arc<Task>, Fault> {
         let digest = digest_of(&bytes);
-        self.add(&Admitted { digest, bytes })
+        self.add(Admitted { digest, bytes })
     }
 
     /// Makes ready what an earlier process took in.
@@ -78,7 +104,10 @@ impl Registry {
         if let Some(task) = self.get(digest) {
             return Ok(task);
         }
-        let path = self.copy_path(digest).ok_or_else(|| Fault::new(Code::ComponentMissing))?;
+        let path = match &*self.copies.lock().unwrap_or_else(PoisonError::into_inner) {
+            Copies::Kept(directory) => copy_path(directory, digest),
+            Copies::Waiting(_) | Copies::Off => return Err(Fault::new(Code::ComponentMissing)),
+        };
         self.load(&path, Some(*digest))
     }
 
@@ -149,20 +178,21 @@ impl Registry {
         }
         Ok(component)
     }
+}
 
-    fn copy_path(&self, digest: &Digest) -> Option<PathBuf> {
-        Some(self.settings.components_dir.as_ref()?.join(format!("{digest}.wasm")))
-    }
+/// Where the copy of a component lies.
+pub(crate) fn copy_path(directory: &Path, digest: &Digest) -> PathBuf {
+    directory.join(format!("{digest}.wasm"))
+}
 
-    fn keep_copy(&self, admitted: &Admitted) -> Result<(), Fault> {
-        let Some(path) = self.copy_path(&admitted.digest) else { return Ok(()) };
-        if path.exists() {
-            return Ok(());
-        }
-        write_whole(&path, &admitted.bytes).map_err(|error| {
-            Fault::new(Code::StateUnusable).detail(format!("`{}`: {error}", path.display()))
-        })
+fn keep_copy(directory: &Path, admitted: &Admitted) -> Result<(), Fault> {
+    let path = copy_path(directory, &admitted.digest);
+    if path.exists() {
+        return Ok(());
     }
+    write_whole(&path, &admitted.bytes).map_err(|error| {
+        Fault::new(Code::StateUnusable).detail(format!("`{}`: {error}", path.display()))
+    })
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

@@ -21,6 +21,10 @@ pub(crate) struct Task {
     pub(crate) digest: Digest,
     pub(crate) exports: Exports,
     pub(crate) instance: InstancePre<AttemptState>,
+    /// Names of the imported interfaces, as the component writes them.
+    pub(crate) imports: Vec<String>,
+    /// Names of the exported interfaces.
+    pub(crate) exported: Vec<String>,
 }
 
 /// What a component offers.
@@ -54,7 +58,11 @@ impl Task {
             let text = GuestText::new(&format!("{error:#}"));
             Fault::new(Code::ImportUnknown).detail(text.as_str())
         })?;
-        Ok(Self { digest, exports, instance })
+        let component_type = component.component_type();
+        let engine = sandbox.engine();
+        let imports = component_type.imports(engine).map(|(name, _)| name.to_owned()).collect();
+        let exported = component_type.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        Ok(Self { digest, exports, instance, imports, exported })
     }
 
     /// True where the component brings its own collector.
@@ -66,18 +74,6 @@ impl Task {
     pub(crate) fn cuts(&self) -> bool {
         matches!(&self.exports, Exports::Handler { cut: Some(_), .. })
     }
-}
-
-/// Names of all imports, as the component writes them.
-pub(crate) fn imports(sandbox: &Sandbox, component: &Component) -> Vec<String> {
-    let component_type = component.component_type();
-    component_type.imports(sandbox.engine()).map(|(name, _)| name.to_owned()).collect()
-}
-
-/// Names of all exports, as the component writes them.
-pub(crate) fn exports(sandbox: &Sandbox, component: &Component) -> Vec<String> {
-    let component_type = component.component_type();
-    component_type.exports(sandbox.engine()).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// True where this host links an interface of that name and a compatible version.

@@ -114,33 +114,41 @@ impl Counter {
     #[inline]
     fn run(&mut self, block: &[u8], start: usize, end: usize, odd: u64) {
         let length = end - start;
-        let run = &block[start..end];
-        if is_plain(run, start, end, odd) && length <= SHORT_BYTES_MAX {
-            let bytes = &block[start..];
-            let word = match bytes.first_chunk::<SHORT_BYTES_MAX>() {
-                Some(bytes) => short(load(&bytes[..8]), load(&bytes[8..]), length),
-                None => short(load(bytes), load(bytes.get(8..).unwrap_or_default()), length),
-            };
-            self.table.add_short(word, 1);
-        } else {
-            self.splitter.feed(run, &mut self.table);
-            self.splitter.end(&mut self.table);
+        let bytes = &block[start..];
+        match bytes.first_chunk() {
+            Some(bytes)
+                if length <= SHORT_BYTES_MAX && is_plain(&bytes[..length], start, end, odd) =>
+            {
+                self.table.add_short(lower_case(bytes, length), 1);
+            }
+            _ => self.split(&bytes[..length]),
         }
+    }
+
+    /// Counts the words of a run that is not plain, long, or at the very end of a block.
+    #[cold]
+    fn split(&mut self, run: &[u8]) {
+        self.splitter.feed(run, &mut self.table);
+        self.splitter.end(&mut self.table);
     }
 }
 
-/// Whether a run has no odd bytes: none in the whole group says so at once, else its bytes do.
+/// Whether a run has no odd bytes: none in its only group says so at once, else its few bytes do.
 #[inline]
 fn is_plain(run: &[u8], start: usize, end: usize, odd: u64) -> bool {
     let is_in_one_group = start / GROUP_BYTES == end / GROUP_BYTES;
     (odd == 0 && is_in_one_group) || !run.iter().any(|byte| is_odd(*byte))
 }
 
-/// Packs the first `length` of 16 bytes, which are all ASCII letters or digits, in lower case.
+/// The first `length` of 16 bytes, all of them ASCII letters or digits, in lower case.
 #[inline]
-fn short(low: u64, high: u64, length: usize) -> Short {
-    let keep = |bytes: usize| if bytes >= 8 { u64::MAX } else { (1 << (8 * bytes)) - 1 };
-    Short((low | LOWER_CASE) & keep(length), (high | LOWER_CASE) & keep(length.saturating_sub(8)))
+fn lower_case(bytes: &[u8; SHORT_BYTES_MAX], length: usize) -> Short {
+    let keep = |bytes: usize| u64::MAX >> (64 - 8 * bytes);
+    let low = load(&bytes[..8]) | LOWER_CASE;
+    if length <= 8 {
+        return Short(low & keep(length), 0);
+    }
+    Short(low, (load(&bytes[8..]) | LOWER_CASE) & keep(length - 8))
 }
 
 #[cfg(test)]

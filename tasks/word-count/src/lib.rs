@@ -13,6 +13,7 @@ mod counter;
 mod partial;
 mod report;
 mod runs;
+mod short_table;
 mod splitter;
 mod table;
 

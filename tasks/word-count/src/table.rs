@@ -4,9 +4,10 @@
 //! Never: sees anything but finished, lower-cased words.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use foldhash::fast::FixedState;
+
+use crate::short_table::ShortTable;
 
 /// The longest word that fits into a [`Short`].
 pub(crate) const SHORT_BYTES_MAX: usize = 16;
@@ -25,7 +26,7 @@ impl Short {
         Some(Self(low_half(number), low_half(number >> 64)))
     }
 
-    fn unpack(self) -> Vec<u8> {
+    pub(crate) fn unpack(self) -> Vec<u8> {
         let number = u128::from(self.0) | u128::from(self.1) << 64;
         let bytes = number.to_le_bytes();
         let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
@@ -38,40 +39,10 @@ fn low_half(number: u128) -> u64 {
     number as u64
 }
 
-impl std::hash::Hash for Short {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        hasher.write_u64(self.0);
-        hasher.write_u64(self.1);
-    }
-}
-
-/// A hasher for [`Short`] alone: two multiplications, which WebAssembly does in one instruction each.
-///
-/// Nobody else's data is in the table, so a sender of colliding words slows down nothing but his own job.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ShortHasher(u64);
-
-impl Hasher for ShortHasher {
-    fn write_u64(&mut self, number: u64) {
-        // The odd constant is 2^64 divided by the golden ratio; the rotation brings the good high bits down.
-        self.0 = (self.0.rotate_left(29) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ self.0.rotate_left(32)
-    }
-}
-
 /// How often each word was seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
-    short: HashMap<Short, u64, BuildHasherDefault<ShortHasher>>,
+    short: ShortTable,
     long: HashMap<Box<[u8]>, u64, FixedState>,
 }
 
@@ -79,7 +50,7 @@ impl Table {
     /// Adds to the count of a word of at most 16 bytes.
     #[inline]
     pub(crate) fn add_short(&mut self, word: Short, count: u64) {
-        *self.short.entry(word).or_insert(0) += count;
+        self.short.add(word, count);
     }
 
     /// Adds to the count of a word of any length. Allocates only for a long word that is new.
@@ -100,7 +71,7 @@ impl Table {
 
     /// All words and their counts, in no order.
     pub(crate) fn into_words(self) -> impl Iterator<Item = (Box<[u8]>, u64)> {
-        let short = self.short.into_iter().map(|(word, count)| (word.unpack().into(), count));
+        let short = self.short.into_words().map(|(word, count)| (word.unpack().into(), count));
         short.chain(self.long)
     }
 }

@@ -1,4 +1,5 @@
 //! Cuts as pictures, and laws that hold for every cut.
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use std::time::Duration;
 
@@ -21,11 +22,15 @@ fn cut(sources: &[&[u8]], chunking: &Chunking) -> Result<Arc<[Slice]>, Fault> {
     plan(&sizes, chunking, find).map(|chunks| chunks.expect("not custom"))
 }
 
+fn place(offset: u64) -> usize {
+    usize::try_from(offset).expect("tests are small")
+}
+
 /// Shows the chunks with `|` between them and `·` for a line feed; sources stand on lines of their own.
 fn show(sources: &[&str], chunks: &[Slice]) -> String {
     let mut lines = vec![Vec::new(); sources.len()];
     for chunk in chunks {
-        let text = &sources[chunk.source as usize][chunk.start as usize..chunk.end as usize];
+        let text = &sources[chunk.source as usize][place(chunk.start)..place(chunk.end)];
         lines[chunk.source as usize].push(text.replace('\n', "·"));
     }
     lines.iter().map(|chunks| chunks.join("|") + "\n").collect()
@@ -222,8 +227,8 @@ fn any_text() -> impl Strategy<Value = String> {
 fn any_chunking() -> impl Strategy<Value = Chunking> {
     prop_oneof![
         Just(Chunking::None),
-        (1..20_u64, 0..3).prop_map(|(bytes, boundary)| {
-            size(bytes, [Boundary::Byte, Boundary::Line, Boundary::Record][boundary as usize])
+        (1..20_u64, 0..3_usize).prop_map(|(bytes, boundary)| {
+            size(bytes, [Boundary::Byte, Boundary::Line, Boundary::Record][boundary])
         }),
         (1..20_u64, "[ab\n]{1,3}").prop_map(|(bytes, separator)| content(&separator, bytes)),
     ]
@@ -242,7 +247,7 @@ proptest! {
 
     #[test]
     fn every_byte_is_in_exactly_one_chunk(texts in prop::collection::vec(any_text(), 0..4), chunking in any_chunking()) {
-        let sources: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+        let sources: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
         let chunks = cut(&sources, &chunking).unwrap();
         for (index, source) in sources.iter().enumerate() {
             let own: Vec<_> = chunks.iter().filter(|chunk| chunk.source as usize == index).collect();
@@ -260,7 +265,7 @@ proptest! {
         let chunks = cut(&[bytes], &chunking).unwrap();
         if let Some(separator) = separator_of(&chunking) {
             for chunk in &chunks[..chunks.len() - 1] {
-                let chunk = &bytes[chunk.start as usize..chunk.end as usize];
+                let chunk = &bytes[place(chunk.start)..place(chunk.end)];
                 prop_assert!(chunk.ends_with(separator), "{:?}", chunk);
             }
         }
@@ -275,7 +280,7 @@ proptest! {
         };
         for chunk in cut(&[bytes], &chunking).unwrap().iter().filter(|chunk| chunk.len() > size) {
             let separator = separator_of(&chunking).expect("cutting by byte never makes a longer chunk");
-            let inner = &bytes[chunk.start as usize..chunk.end as usize - 1];
+            let inner = &bytes[place(chunk.start)..place(chunk.end) - 1];
             prop_assert!(!inner.windows(separator.len()).any(|window| window == separator));
         }
     }
@@ -286,7 +291,8 @@ proptest! {
         let Some(separator) = separator_of(&chunking) else { return Ok(()) };
         let (Chunking::Size { size, .. } | Chunking::Content { size, .. }) = &chunking else { return Ok(()) };
         for chunk in cut(&[bytes], &chunking).unwrap().iter() {
-            let room = &bytes[chunk.end as usize..(chunk.start + size.0).clamp(chunk.end, bytes.len() as u64) as usize];
+            let aim = place(chunk.start + size.0).clamp(place(chunk.end), bytes.len());
+            let room = &bytes[place(chunk.end)..aim];
             prop_assert!(!room.windows(separator.len()).any(|window| window == separator));
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn job_types(reader: &mut Reader<'_, '_>) -> BTreeMap<TaskName, JobTy
     let mut job_types = BTreeMap::new();
     let mut places = BTreeMap::new();
     let fields = reader.checker.at("job_types", |checker| checker.mapping(node, "`job_types`"));
-    for entry in fields.iter().flat_map(|fields| fields.entries()) {
+    for entry in fields.iter().flat_map(Fields::entries) {
         let read = reader.checker.at("job_types", |checker| {
             let name = name(checker, entry, &mut places);
             name.zip(checker.at_name(&entry.key, |checker| job_type(checker, &entry.value)))

@@ -99,10 +99,10 @@ impl<'p, 'n> Reader<'p, 'n> {
         show: impl Fn(&T) -> String,
     ) -> T {
         let (mut value, mut origin) = (default, Origin::Default);
-        if let Some((name, node)) = self.in_file(path) {
-            if let Some(read) = self.checker.at(path, |checker| read(checker, node)) {
-                (value, origin) = (read, Origin::File { name, line: node.place.line });
-            }
+        if let Some((name, node)) = self.in_file(path)
+            && let Some(read) = self.checker.at(path, |checker| read(checker, node))
+        {
+            (value, origin) = (read, Origin::File { name, line: node.place.line });
         }
         for higher in self.overrides.iter().filter(|higher| higher.knob.path == path) {
             let name = higher.origin.to_string();

@@ -204,7 +204,7 @@ fn monitoring(reader: &mut Reader<'_, '_>) -> Monitoring {
         metrics: reader.setting(
             "parallel_processing.monitoring.enable_metrics",
             false,
-            |checker, node| checker.boolean(node),
+            switch,
             ToString::to_string,
         ),
         log_level: reader.setting(
@@ -220,6 +220,10 @@ fn monitoring(reader: &mut Reader<'_, '_>) -> Monitoring {
             |duration| show_duration(*duration),
         ),
     }
+}
+
+fn switch(checker: &mut Checker<'_>, node: &Node) -> Option<bool> {
+    checker.boolean(node)
 }
 
 /// In any case of letters.

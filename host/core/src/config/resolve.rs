@@ -3,6 +3,8 @@
 //! Owns: that order, the ceilings of the operator, and which grants are given.
 //! Never: looks at the machine; a share of its memory is resolved where the machine is known.
 
+#![expect(clippy::result_large_err, reason = "once per job, on no hot path")]
+
 use serde_json::{Map, Value as Json};
 
 use super::values::{Config, JobType};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::keys;
 use super::layers::Reader;
 use super::values::Tenant;
-use crate::document::{Checker, Node};
+use crate::document::{Checker, Fields, Node};
 use crate::ids::TenantName;
 use crate::jobfile::{bounds, grants};
 
@@ -22,7 +22,7 @@ pub(super) fn tenants(reader: &mut Reader<'_, '_>) -> BTreeMap<TenantName, Tenan
     };
     let mut tenants = BTreeMap::new();
     let fields = reader.checker.at("tenants", |checker| checker.mapping(node, "`tenants`"));
-    for entry in fields.iter().flat_map(|fields| fields.entries()) {
+    for entry in fields.iter().flat_map(Fields::entries) {
         let checker = &mut reader.checker;
         let read = checker.at("tenants", |checker| {
             let name = match TenantName::new(&entry.key) {

@@ -187,9 +187,10 @@ impl Builder<'_> {
         let plain = scalar::plain(&text);
         let fits = match (tag.core_suffix(), &plain) {
             (Some("str"), _) => return Value::Text(text.into_owned()),
-            (Some("null"), Value::Null) | (Some("bool"), Value::Bool(_)) => true,
             (Some("int"), Value::Number(number)) => !number.contains(['.', 'e', 'E']),
-            (Some("float"), Value::Number(_)) => true,
+            (Some("null"), Value::Null)
+            | (Some("bool"), Value::Bool(_))
+            | (Some("float"), Value::Number(_)) => true,
             (Some(_), _) => false,
             (None, _) => {
                 self.refuse_tag(at);

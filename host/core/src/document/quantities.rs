@@ -106,10 +106,8 @@ struct Words<'w> {
 impl Words<'_> {
     fn advice(&self, error: &UnitError) -> String {
         let Self { range, example, .. } = self;
-        match error.advice.contains("needs a unit") {
-            true => format!("add a unit: write {range}, for example `{example}`"),
-            false => format!("write {range}, for example `{example}`"),
-        }
+        let hint = if error.advice.contains("needs a unit") { "add a unit: " } else { "" };
+        format!("{hint}write {range}, for example `{example}`")
     }
 }
 

@@ -60,10 +60,12 @@ fn is_forbidden(character: char) -> bool {
 /// The place of the byte at `offset`; what stands before it is valid UTF-8.
 fn place_of(bytes: &[u8], offset: usize) -> Place {
     let before = &bytes[..offset];
-    let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-    let lines = before.iter().filter(|&&byte| byte == b'\n').count();
-    let characters = String::from_utf8_lossy(&before[line_start..]).chars().count();
-    Place { line: from_one(lines), column: from_one(characters) }
+    let (mut line, mut last) = (0, before);
+    for (index, text) in before.split(|&byte| byte == b'\n').enumerate() {
+        (line, last) = (index, text);
+    }
+    let column = String::from_utf8_lossy(last).chars().count();
+    Place { line: from_one(line), column: from_one(column) }
 }
 
 fn from_one(count: usize) -> u32 {

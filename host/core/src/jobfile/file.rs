@@ -121,7 +121,9 @@ fn jobs(
             Some(read)
         });
         if let Some(Read { job, retry_count, .. }) = read {
-            retry_count.into_iter().for_each(|place| remarks.ignored("retry_count", place));
+            if let Some(place) = retry_count {
+                remarks.ignored("retry_count", place);
+            }
             jobs.extend(job);
         }
     }

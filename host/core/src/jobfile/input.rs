@@ -31,9 +31,8 @@ pub(super) fn input(checker: &mut Checker<'_>, node: &Node) -> Option<InputReque
         .map(|entry| checker.at_name(&entry.key, |checker| one_input(checker, entry)))
         .collect();
     match (stated.as_slice(), unknown.as_slice()) {
-        ([_], _) => {}
         ([], []) => checker.problem(node.place, "there is no input", ONE_OF),
-        ([], _) => {}
+        ([_] | [], _) => {}
         ([first, second, ..], _) => {
             let message = format!("{} stands beside {}", shown(&second.key), shown(&first.key));
             checker.problem(second.place, message, ONE_OF);
@@ -119,12 +118,10 @@ fn bytes(checker: &mut Checker<'_>, node: &Node) -> Option<Vec<u8>> {
     };
     let compact: String =
         text.chars().filter(|character| !character.is_ascii_whitespace()).collect();
-    match STANDARD.decode(compact) {
-        Ok(bytes) => Some(bytes),
-        Err(_) => {
-            let message = format!("{} is not base64", shown(text));
-            checker.problem(node.place, message, "encode the bytes with the standard alphabet");
-            None
-        }
+    let decoded = STANDARD.decode(compact).ok();
+    if decoded.is_none() {
+        let message = format!("{} is not base64", shown(text));
+        checker.problem(node.place, message, "encode the bytes with the standard alphabet");
     }
+    decoded
 }

@@ -140,12 +140,13 @@ fn on_failure(checker: &mut Checker<'_>, fields: Fields<'_>) -> OnFailure {
     let word = checker.optional(fields, "on_failure", |checker, node| checker.choice(node, &words));
     let tolerance = checker.optional(fields, "max_failed_chunks", tolerance);
     let is_misspelt = word.is_none() && fields.get("on_failure").is_some();
-    if let Some(node) = fields.get("max_failed_chunks") {
-        if word != Some(Word::Continue) && !is_misspelt {
-            let advice = "add `on_failure: continue`, or delete `max_failed_chunks`";
-            let message = "`max_failed_chunks` means nothing while the first failure stops the job";
-            checker.problem(node.place, message, advice);
-        }
+    if let Some(node) = fields.get("max_failed_chunks")
+        && word != Some(Word::Continue)
+        && !is_misspelt
+    {
+        let advice = "add `on_failure: continue`, or delete `max_failed_chunks`";
+        let message = "`max_failed_chunks` means nothing while the first failure stops the job";
+        checker.problem(node.place, message, advice);
     }
     match word {
         Some(Word::Continue) => OnFailure::Continue(tolerance.unwrap_or(Tolerance::All)),

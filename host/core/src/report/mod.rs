@@ -10,3 +10,6 @@ mod totals;
 pub use fold::Report;
 pub use job::{FAULTS_KEPT_MAX, JobReport, StepFault};
 pub use totals::Totals;
+
+#[cfg(test)]
+mod tests;

@@ -128,6 +128,9 @@ impl Scheduler {
         usage: &Usage,
         output: &Output,
     ) -> Result<(), Misfit> {
+        if attempt.step == Step::Cut {
+            return Err(Misfit("a cut has no result"));
+        }
         let running = self.running_of(key, attempt)?;
         self.learn(key, attempt.step, &running, usage);
         self.change(key, |job| {
@@ -145,6 +148,9 @@ impl Scheduler {
         attempt: &AttemptId,
         usage: &Usage,
     ) -> Result<(), Misfit> {
+        if attempt.step != Step::Cut {
+            return Err(Misfit("its attempt was not a cut"));
+        }
         let running = self.running_of(key, attempt)?;
         self.learn(key, attempt.step, &running, usage);
         self.change(key, |job| {
@@ -166,7 +172,7 @@ impl Scheduler {
         let running = self.running_of(key, attempt)?;
         match fault.code {
             Code::WorkerLost => {
-                self.queue.settle(home(&self.jobs[key]), running.charge, usage.wall)
+                self.queue.settle(home(&self.jobs[key]), running.charge, usage.wall);
             }
             _ => self.learn(key, attempt.step, &running, usage),
         }
@@ -297,7 +303,7 @@ fn new_job(spec: &Arc<JobSpec>, rank: Rank, home: Home) -> Job {
         done: 0,
         failed: 0,
         stop: None,
-        first_fault: None,
+        last_fault: None,
         ending: None,
         output: None,
     }
@@ -350,7 +356,7 @@ fn give_up(job: &mut Job, step: Step, fault: &Fault) {
     let state = job.step_mut(step).expect("checked by running_of");
     state.count(fault.code.retry());
     state.phase = Phase::Failed;
-    if job.is_open() && job.first_fault.is_none() {
-        job.first_fault = Some(Box::new(fault.clone()));
+    if job.is_open() {
+        job.last_fault = Some(Box::new(fault.clone()));
     }
 }

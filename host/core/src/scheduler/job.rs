@@ -93,8 +93,8 @@ pub(crate) struct Job {
     pub(crate) failed: u32,
     /// Why the job will end, once that is certain.
     pub(crate) stop: Option<Box<Fault>>,
-    /// The fault of the first step that failed for good.
-    pub(crate) first_fault: Option<Box<Fault>>,
+    /// The fault of the last step that failed for good: the one that tipped the scales.
+    pub(crate) last_fault: Option<Box<Fault>>,
     pub(crate) ending: Option<Ending>,
     /// The result, from completion to publication.
     pub(crate) output: Option<Output>,
@@ -119,6 +119,11 @@ impl Job {
             retrying: self.retrying,
             ending: self.ending,
         }
+    }
+
+    /// True from completion to publication.
+    pub(crate) fn output_waits(&self) -> bool {
+        self.ending == Some(Ending::Completed)
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -230,7 +235,8 @@ impl Job {
     }
 
     pub(crate) fn forget_batches(&mut self) {
-        let whole = [&mut self.cut, &mut self.collect].into_iter().flatten().map(|step| &mut **step);
+        let whole =
+            [&mut self.cut, &mut self.collect].into_iter().flatten().map(|step| &mut **step);
         for step in self.runs.iter_mut().chain(whole) {
             if let Phase::Running(running) = &mut step.phase {
                 running.batch = None;

@@ -15,6 +15,7 @@ use crate::units::{ByteSize, CpuCores, Timestamp};
 
 /// What the scheduler hears.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all messages are of the largest kind")]
 pub enum Message {
     /// A new job. The engine has made sure that its id is not in use.
     Submit {

@@ -2,6 +2,7 @@
 //!
 //! Owns: what a restart makes true.
 //! Never: takes a running attempt of the last life for a running one of this life.
+#![expect(clippy::result_large_err, reason = "once per life")]
 
 use super::job::Job;
 use super::message::{Command, Decision};

@@ -3,6 +3,8 @@
 //! Owns: the invariants of the scheduler, in one place.
 //! Never: runs in production; tests call it after every step.
 
+use std::fmt::Write;
+
 use super::job::{Job, Phase};
 use super::mind::Scheduler;
 use super::slab::Key;
@@ -34,11 +36,12 @@ impl Scheduler {
         for (key, job) in self.jobs.iter() {
             let mut job = job.clone();
             job.forget_batches();
-            text += &format!("{key:?} {job:?}\n");
+            writeln!(text, "{key:?} {job:?}").expect("a string takes all");
         }
         for (key, tenant) in self.queue.tenants.iter() {
             let times = (tenant.settled, tenant.expected, tenant.waiting);
-            text += &format!("{key:?} {} {times:?} {:?}\n", tenant.name, tenant.heads);
+            let (name, heads) = (&tenant.name, &tenant.heads);
+            writeln!(text, "{key:?} {name} {times:?} {heads:?}").expect("a string takes all");
         }
         let classes = self.queue.classes.iter().map(|(key, class)| format!("{key:?} {class:?}\n"));
         text.extend(classes);

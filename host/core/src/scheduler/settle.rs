@@ -4,7 +4,7 @@
 //! Never: ends a job while an attempt of it runs.
 //!
 //! A chunk that failed for good ends the job unless `on_failure` tolerates it. When every chunk has
-//! ended, the successes are collected; a job whose chunks *all* failed fails with the first fault
+//! ended, the successes are collected; a job whose chunks *all* failed fails with the last fault
 //! even where that was tolerated, because there is nothing to collect. A job with no chunks at all
 //! completes without a result, unless its handler exports a collector, which then gets no parts.
 
@@ -102,7 +102,7 @@ fn outlook_of_steps(job: &Job) -> Outlook {
     let is_lost = whole.into_iter().flatten().any(|step| step.phase == Phase::Failed)
         || !job.spec.on_failure.tolerates(job.failed, job.chunk_count())
         || (job.has_run() && job.failed > 0 && job.done == 0);
-    match (&job.first_fault, &job.collect) {
+    match (&job.last_fault, &job.collect) {
         (Some(fault), _) if is_lost => Outlook::Fail((**fault).clone()),
         _ if !job.has_run() => Outlook::Open,
         _ if !job.collects() => Outlook::Complete(job.parts().next().cloned()),

@@ -17,11 +17,11 @@ use crate::event::Event;
 use crate::ids::{AttemptId, Step};
 use crate::resources::Capacity;
 
-/// Tenants looked at in one pick. Those behind them wait until one in front starts something,
+/// Classes looked at in one pick. What stands behind them waits until something in front starts,
 /// which the hold makes sure of.
-const TENANTS_SCANNED_MAX: usize = 256;
-/// Classes of one tenant looked at in one pick, for the same reason.
-const CLASSES_SCANNED_MAX: usize = 64;
+const LOOKS_MAX: usize = 512;
+/// Classes of one tenant looked at in one pick, so that no tenant uses up all the looks.
+const LOOKS_PER_TENANT_MAX: usize = 32;
 /// Attempts in a batch whose size the job states.
 const BATCH_STATED_MAX: u32 = 10_000;
 
@@ -45,6 +45,31 @@ pub(crate) struct LiveBatch {
     pub(crate) first: AttemptId,
 }
 
+/// What one look at the waiting work finds.
+pub(super) struct Look {
+    free: Capacity,
+    /// May start now.
+    found: Option<Key<Class>>,
+    /// The first that has waited too long to be passed by.
+    pub(super) held: Option<Held>,
+    /// Classes that may still be looked at.
+    left: usize,
+}
+
+/// Work that capacity is held for.
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    pub(super) class: Key<Class>,
+    need: Capacity,
+}
+
+impl Look {
+    fn allows(&self, need: &Capacity) -> bool {
+        need.fits(&self.free)
+            && self.held.is_none_or(|held| need.fits_beside(&held.need, &self.free))
+    }
+}
+
 impl Scheduler {
     pub(super) fn start_what_fits(&mut self) {
         while let Some(class) = self.pick() {
@@ -54,32 +79,44 @@ impl Scheduler {
 
     /// The class whose first job starts something next.
     fn pick(&self) -> Option<Key<Class>> {
-        let free = self.ledger.free();
-        if self.is_draining || free.attempts == 0 {
-            return None;
-        }
-        let mut hold: Option<Capacity> = None;
-        for &(_, tenant) in self.queue.seats.iter().take(TENANTS_SCANNED_MAX) {
-            let tenant = &self.queue.tenants[tenant];
-            for &(_, class) in tenant.heads.iter().take(CLASSES_SCANNED_MAX) {
-                let need = self.need(class);
-                if !tenant.may_reserve(need.memory) {
-                    continue;
-                }
-                let fits = need.fits(&free);
-                if fits && hold.is_none_or(|hold| need.fits_beside(&hold, &free)) {
-                    return Some(class);
-                }
-                if !fits && hold.is_none() && self.deserves_hold(class, &need) {
-                    hold = Some(need);
-                }
+        let is_full = self.is_draining || self.ledger.free().attempts == 0;
+        if is_full { None } else { self.look().found }
+    }
+
+    /// Goes through waiting work in its order: by tenant, then by rank.
+    pub(super) fn look(&self) -> Look {
+        let mut look = Look { free: self.ledger.free(), found: None, held: None, left: LOOKS_MAX };
+        for &(_, tenant) in &self.queue.seats {
+            self.look_at(&self.queue.tenants[tenant], &mut look);
+            if look.found.is_some() || look.left == 0 {
+                break;
             }
         }
-        None
+        look
+    }
+
+    fn look_at(&self, tenant: &Tenant, look: &mut Look) {
+        for &(_, class) in tenant.heads.iter().take(look.left.min(LOOKS_PER_TENANT_MAX)) {
+            look.left -= 1;
+            let need = self.need(class);
+            let may_reserve = tenant.may_reserve(need.memory);
+            if may_reserve && look.allows(&need) {
+                look.found = Some(class);
+                return;
+            }
+            if !self.deserves_hold(class, &need) {
+                continue;
+            }
+            if !may_reserve {
+                // Its own tenant's memory is held for it, so nothing behind it may take that.
+                return;
+            }
+            look.held.get_or_insert(Held { class, need });
+        }
     }
 
     /// True for work that has waited long enough and could run if the machine were empty.
-    pub(super) fn deserves_hold(&self, class: Key<Class>, need: &Capacity) -> bool {
+    fn deserves_hold(&self, class: Key<Class>, need: &Capacity) -> bool {
         let waited = self.now.since(self.queue.classes[class].waits_since);
         waited >= self.settings.hold_after && need.fits(self.ledger.capacity())
     }
@@ -193,8 +230,9 @@ impl Scheduler {
         if let Some(stated) = class.shape.batch {
             return stated.clamp(1, BATCH_STATED_MAX);
         }
-        let slots = u64::from(need.times_in(&self.ledger.free()));
-        let spread = u32::try_from(class.fresh.div_ceil(slots)).unwrap_or(u32::MAX);
+        let tenant = &self.queue.tenants[class.shape.tenant];
+        let slots = need.times_in(&self.ledger.free()).min(tenant.sandboxes_left()).max(1);
+        let spread = u32::try_from(class.fresh.div_ceil(slots.into())).unwrap_or(u32::MAX);
         let mean = self.queue.components[class.shape.component].wall_mean();
         let rules = &self.settings.batch;
         let timely = mean.map_or(1, |mean| times(rules.time_max, mean));

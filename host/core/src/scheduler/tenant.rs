@@ -64,9 +64,14 @@ impl Tenant {
         self.settled = self.settled.max(floor);
     }
 
+    /// How many more sandboxes are allowed.
+    pub(crate) fn sandboxes_left(&self) -> u32 {
+        self.settings.running_max.map_or(u32::MAX, |most| most.saturating_sub(self.running))
+    }
+
     /// True while another sandbox is allowed.
     pub(crate) fn may_run_more(&self) -> bool {
-        self.settings.running_max.is_none_or(|most| self.running < most)
+        self.sandboxes_left() > 0
     }
 
     /// True where this much more memory is allowed.

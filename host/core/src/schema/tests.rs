@@ -120,10 +120,10 @@ fn misfit(root: &Json, schema: &Json, value: &Json) -> Option<String> {
             return say("maximum");
         }
     }
-    if let Some(choices) = schema["anyOf"].as_array() {
-        if choices.iter().all(|choice| misfit(root, choice, value).is_some()) {
-            return say("anyOf");
-        }
+    if let Some(choices) = schema["anyOf"].as_array()
+        && choices.iter().all(|choice| misfit(root, choice, value).is_some())
+    {
+        return say("anyOf");
     }
     match value {
         Json::Array(items) => items.iter().find_map(|item| misfit(root, &schema["items"], item)),

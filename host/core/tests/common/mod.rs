@@ -12,13 +12,17 @@ use pframe_core::units::{ByteSize, CpuCores, Timestamp};
 
 /// A job of tenant `default` on one core and 1 MiB, with retries after exactly a second or so.
 pub(crate) fn job(id: &str) -> JobSpec {
-    let source =
-        Source { name: "input".into(), media_type: None, size: 100, place: SourcePlace::Inline([].into()) };
+    let source = Source {
+        name: "input".into(),
+        media_type: None,
+        size: 100,
+        place: SourcePlace::Inline([].into()),
+    };
     JobSpec {
-        id: JobId::new(id).unwrap(),
+        id: JobId::new(id).expect("a plain name"),
         tenant: TenantName::default_tenant(),
         task: TaskRef {
-            name: TaskName::new("task").unwrap(),
+            name: TaskName::new("task").expect("a plain name"),
             component: Digest([0; 32]),
             collects: false,
         },

@@ -85,7 +85,11 @@ impl Laws {
     }
 
     pub(crate) fn check_running(&self, running: &[AttemptId]) {
-        assert_eq!(self.running, running.iter().cloned().collect(), "the executor runs what the events say");
+        assert_eq!(
+            self.running,
+            running.iter().cloned().collect(),
+            "the executor runs what the events say"
+        );
     }
 
     /// The report's fold and the scheduler's agree on every job.

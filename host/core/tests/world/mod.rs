@@ -1,4 +1,5 @@
 //! One random life of a host: what happens to it, and what it does about that.
+#![expect(clippy::unwrap_used, reason = "this is a test")]
 
 mod laws;
 mod random;
@@ -95,6 +96,23 @@ impl World {
         panic!("{} jobs never end", self.scheduler.job_count());
     }
 
+    /// Replays the journal without one of its records, and another with two that changed places.
+    pub(crate) fn lose_a_record(mut self) {
+        if self.records.len() < 2 {
+            return;
+        }
+        let place = self.random.index(self.records.len() - 1);
+        let mut swapped = self.records.clone();
+        swapped.swap(place, place + 1);
+        self.records.remove(place);
+        for records in [self.records, swapped] {
+            if let Ok(mut scheduler) = Scheduler::replay(self.settings.clone(), records) {
+                scheduler.recover(self.now);
+                scheduler.sanity_check();
+            }
+        }
+    }
+
     fn say(&mut self, messages: impl IntoIterator<Item = Message>) {
         let decision = self.scheduler.handle(self.now, messages);
         self.obey(decision);
@@ -111,6 +129,10 @@ impl World {
             self.act(command);
         }
         self.scheduler.sanity_check();
+        for job in &self.jobs {
+            let text = self.scheduler.explain(self.now, job).map(|why| why.to_string());
+            assert!(text.is_none_or(|text| text.len() < 2000), "explanations are bounded");
+        }
         self.laws.check_running(&self.running);
         self.laws.check_states(&self.scheduler);
         let wakes = decision.wake_at.is_some() || !self.running.is_empty() || self.is_draining;
@@ -154,7 +176,7 @@ impl World {
 
     fn submit(&mut self) {
         let spec = self.any_job();
-        let chunk_count = self.random.below(6) as u32;
+        let chunk_count = self.random.below(6);
         if self.scheduler.admit(&spec, chunk_count as usize).is_err() {
             return;
         }
@@ -166,10 +188,10 @@ impl World {
     fn any_job(&mut self) -> JobSpec {
         let mut spec = common::job(&format!("job-{}", self.jobs.len()));
         let random = &mut self.random;
-        spec.tenant = TenantName::new(["acme", "beta", "corp"][random.below(3) as usize]).unwrap();
-        spec.task.component = Digest([random.below(3) as u8; 32]);
+        spec.tenant = TenantName::new(["acme", "beta", "corp"][random.index(3)]).unwrap();
+        spec.task.component = Digest([*random.pick(&[0, 1, 2]); 32]);
         spec.task.collects = random.below(3) == 0;
-        spec.priority = random.below(5) as i32 - 2;
+        spec.priority = *random.pick(&[-2, -1, 0, 1, 2]);
         spec.batch = (random.below(6) == 0).then_some(3);
         spec.deadline = (random.below(8) == 0).then(|| self.now.after(Duration::from_secs(20)));
         spec.output = (random.below(3) == 0).then(|| "/out".into());
@@ -181,7 +203,7 @@ impl World {
         ]);
         spec.requirements = Requirements {
             cpu: CpuCores(*random.pick(&[500, 1000, 1000, 2000, 9000])),
-            memory: (random.below(2) == 0).then(|| ByteSize::mib(1 + random.below(600))),
+            memory: (random.below(2) == 0).then(|| ByteSize::mib(1 + u64::from(random.below(600)))),
             gpu_memory: ByteSize::mib(*random.pick(&[0, 0, 0, 100])),
         };
         spec
@@ -194,27 +216,27 @@ impl World {
             if self.running.is_empty() {
                 break;
             }
-            let place = self.random.below(self.running.len() as u64) as usize;
+            let place = self.random.index(self.running.len());
             let attempt = self.running.remove(place);
             self.ended.push(attempt.clone());
             let (usage, outcome) = self.any_end(&attempt);
             messages.push(Message::AttemptEnded { attempt, usage, outcome });
         }
-        self.now = self.now.after(Duration::from_millis(self.random.below(50)));
+        self.now = self.now.after(Duration::from_millis(self.random.below(50).into()));
         self.say(messages);
     }
 
     fn any_end(&mut self, attempt: &AttemptId) -> (Usage, Outcome) {
         let random = &mut self.random;
         let usage = Usage {
-            wall: Duration::from_micros(random.below(3000)),
-            memory_peak: ByteSize::mib(random.below(400)),
+            wall: Duration::from_micros(random.below(3000).into()),
+            memory_peak: ByteSize::mib(random.below(400).into()),
             ..Usage::default()
         };
         let outcome = match random.below(20) {
             0..5 => Outcome::Failed(Fault::new(*random.pick(&FAULTS))),
             5 => Outcome::Returned,
-            _ if attempt.step == Step::Cut => Outcome::Cuts(common::chunks(random.below(5) as u32)),
+            _ if attempt.step == Step::Cut => Outcome::Cuts(common::chunks(random.below(5))),
             _ => Outcome::Output(Output::inline(*b"out")),
         };
         (usage, outcome)
@@ -228,7 +250,7 @@ impl World {
     }
 
     fn pass_time(&mut self) {
-        self.now = self.now.after(Duration::from_millis(self.random.below(5000)));
+        self.now = self.now.after(Duration::from_millis(self.random.below(5000).into()));
         self.say([Message::Tick]);
     }
 
@@ -242,7 +264,7 @@ impl World {
     fn resize(&mut self) {
         let mut capacity = self.settings.capacity;
         capacity.cpu.0 -= *self.random.pick(&[0, 500, 1000]);
-        capacity.memory.0 /= 1 + self.random.below(2);
+        capacity.memory.0 /= 1 + u64::from(self.random.below(2));
         self.laws.capacity = Some(capacity);
         self.say([Message::CapacityChanged(capacity)]);
     }
@@ -298,7 +320,8 @@ impl World {
     }
 
     fn losses(&self) -> Vec<Message> {
-        let order: BTreeMap<_, _> = self.jobs.iter().enumerate().map(|(at, job)| (job, at)).collect();
+        let order: BTreeMap<_, _> =
+            self.jobs.iter().enumerate().map(|(at, job)| (job, at)).collect();
         let mut running = self.running.clone();
         running.sort_by_key(|attempt| (order[&attempt.job], attempt.step));
         let fault = Fault::new(Code::WorkerLost).detail("the host ended while it ran");
@@ -312,11 +335,11 @@ impl World {
 }
 
 fn any_settings(random: &mut Random) -> Settings {
-    let mut capacity = common::machine(3 + random.below(4) as u32);
-    capacity.gpu_memory = ByteSize::mib(100 * random.below(3));
-    capacity.attempts = 2 + random.below(20) as u32;
+    let mut capacity = common::machine(3 + random.below(4));
+    capacity.gpu_memory = ByteSize::mib(*random.pick(&[0, 100, 200]));
+    capacity.attempts = 2 + random.below(20);
     let mut settings = Settings::new(capacity);
-    settings.hold_after = Duration::from_millis(random.below(3000));
+    settings.hold_after = Duration::from_millis(random.below(3000).into());
     let acme = TenantSettings {
         weight: 3,
         queued_max: Some(20),

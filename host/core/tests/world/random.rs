@@ -11,11 +11,16 @@ impl Random {
     }
 
     /// A number below `end`, which is not zero.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+    pub(crate) fn below(&mut self, end: u32) -> u32 {
+        u32::try_from(self.next() % u64::from(end)).expect("a remainder below a u32 fits")
+    }
+
+    /// The index of one of so many.
+    pub(crate) fn index(&mut self, count: usize) -> usize {
+        self.below(u32::try_from(count).expect("tests are small")) as usize
     }
 
     pub(crate) fn pick<'a, T>(&mut self, values: &'a [T]) -> &'a T {
-        &values[self.below(values.len() as u64) as usize]
+        &values[self.index(values.len())]
     }
 }

@@ -1,0 +1,110 @@
+//! From a job file to planned jobs: read, check, find the components, measure the inputs.
+//!
+//! Owns: everything that `run`, `check` and `plan` do alike.
+//! Never: leaves a trace on disk but compiled components in the cache.
+
+use std::path::{Path, PathBuf};
+
+use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::{Digest, TaskName};
+use pframe_core::job::{JobFile, JobSpec};
+use pframe_core::jobfile;
+use pframe_core::units::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::failure::Failure;
+use super::porch::{Porch, read_small};
+use crate::engine::{Planned, Workbench};
+use crate::reporter::told::{say, tell_fault};
+
+/// A job file that was read and checked.
+pub(super) struct Jobs {
+    /// As it was named.
+    pub(super) path: PathBuf,
+    /// What it says.
+    pub(super) file: JobFile,
+    /// Where its relative paths count from.
+    pub(super) base_dir: PathBuf,
+}
+
+/// Reads and checks a job file; oddities are told, problems end the command.
+pub(super) fn read(path: &Path) -> Result<Jobs, Failure> {
+    let bytes = read_small(path, Code::JobFile)?;
+    let file = jobfile::parse(&bytes, &path.display().to_string()).map_err(Failure::job_file)?;
+    for remark in &file.remarks {
+        say(&format!("note: {remark}"));
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let base_dir = parent.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    Ok(Jobs { path: path.to_owned(), file, base_dir })
+}
+
+/// Registers every task type that the jobs name, and plans every job. All faults are told, then the first is returned.
+pub(super) fn plan(
+    porch: &Porch,
+    jobs: &Jobs,
+    workbench: &Workbench,
+) -> Result<Vec<Planned>, Failure> {
+    let mut faults: Vec<(String, Fault)> = Vec::new();
+    let mut broken: Vec<&TaskName> = Vec::new();
+    let mut names: Vec<&TaskName> = jobs.file.jobs.iter().map(|job| &job.task).collect();
+    names.extend(jobs.file.tasks.keys());
+    names.sort();
+    names.dedup();
+    for name in names {
+        let Some((path, sha256)) = component_of(porch, jobs, name) else { continue };
+        if let Err(fault) = workbench.register_task(name, &path, sha256) {
+            faults.push((format!("task {name}"), fault));
+            broken.push(name);
+        }
+    }
+    let mut planned = Vec::new();
+    for job in jobs.file.jobs.iter().filter(|job| !broken.contains(&&job.task)) {
+        match workbench.plan(job) {
+            Ok(plan) => planned.push(plan),
+            Err(fault) => faults.push((format!("job {}", job.id), fault)),
+        }
+    }
+    let last = faults.pop();
+    faults.iter().for_each(|(place, fault)| tell_fault(fault, place));
+    match last {
+        Some((place, fault)) => Err(Failure::at(place)(fault)),
+        None => Ok(planned),
+    }
+}
+
+/// Where the component of a task type lies: the job file says, else the configuration.
+fn component_of(porch: &Porch, jobs: &Jobs, name: &TaskName) -> Option<(PathBuf, Option<Digest>)> {
+    if let Some(declared) = jobs.file.tasks.get(name) {
+        return Some((jobs.base_dir.join(&declared.component), declared.sha256));
+    }
+    let job_type = porch.config.job_types.get(name)?;
+    let component = job_type.component.as_ref()?;
+    Some((porch.config_dir().join(component), job_type.sha256))
+}
+
+/// The key of a run: a digest of the checked jobs and their components.
+///
+/// What the clock and the disk say is left out: a file that changed meanwhile is the fault
+/// `input-changed` of the same run, not another run.
+pub(super) fn key(planned: &[Planned]) -> String {
+    let mut hasher = Sha256::new();
+    for plan in planned {
+        let mut spec = JobSpec::clone(&plan.spec);
+        let allowed = spec.deadline.map(|deadline| deadline.since(spec.accepted_at));
+        spec.deadline = allowed.map(|allowed| Timestamp::default().after(allowed));
+        spec.accepted_at = Timestamp::default();
+        spec.inputs = spec.inputs.iter().cloned().map(without_disk).collect();
+        hasher.update(serde_json::to_vec(&spec).expect("a job is valid JSON"));
+        hasher.update([0]);
+    }
+    Digest(hasher.finalize().into()).to_string()
+}
+
+fn without_disk(mut source: pframe_core::job::Source) -> pframe_core::job::Source {
+    if let pframe_core::job::SourcePlace::File { modified_ns, .. } = &mut source.place {
+        *modified_ns = 0;
+        source.size = 0;
+    }
+    source
+}

@@ -1,0 +1,160 @@
+//! What stands between the program and its surroundings: configuration, directories, environment.
+//!
+//! Owns: where files are looked for when nobody said where.
+//! Never: writes.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use pframe_core::config::{Config, Knob, Layers, SchedulerKind, load};
+use pframe_core::fault::{Code, Fault};
+use pframe_core::job::Grant;
+
+use super::arguments::SettingFlags;
+use super::failure::Failure;
+use crate::engine::EngineBuilder;
+use crate::{Engine, reporter};
+
+/// The name of the configuration file in the current directory.
+const LOCAL_CONFIG: &str = "pframe.yaml";
+/// The system's configuration file.
+const SYSTEM_CONFIG: &str = "/etc/pframe/config.yaml";
+/// Bytes of a file that people write, at most.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// The surroundings, read once.
+pub(super) struct Porch {
+    /// The configuration in force.
+    pub(super) config: Config,
+    /// The file it came from.
+    pub(super) config_file: Option<PathBuf>,
+    /// Journal, results, logs.
+    pub(super) state_dir: PathBuf,
+    /// Compiled components.
+    pub(super) cache_dir: PathBuf,
+}
+
+impl Porch {
+    /// Reads configuration and environment.
+    pub(super) fn open(flags: &SettingFlags) -> Result<Self, Failure> {
+        let config_file = find_config(flags.config.as_deref())?;
+        let content = match &config_file {
+            Some(path) => Some(read_small(path, Code::ConfigInvalid)?),
+            None => None,
+        };
+        let name = config_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        let environment: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let layers = Layers {
+            file: content.as_ref().map(|content| (name.as_str(), content.as_slice())),
+            environment: &environment,
+            flags: &flags.given,
+        };
+        let config = load(&layers).map_err(Failure::config)?;
+        reporter::log::start(config.monitoring.log_level, says_log_level(&flags.given, &config));
+        let (state_dir, cache_dir) = directories(&config)?;
+        Ok(Self { config, config_file, state_dir, cache_dir })
+    }
+
+    /// An engine's builder with everything that is known here.
+    pub(super) fn engine(&self) -> EngineBuilder {
+        Engine::builder()
+            .config(self.config.clone())
+            .cache_dir(self.cache_dir.clone())
+            .environment(grantable_environment(&self.config))
+    }
+
+    /// The scheduler that runs: `threads` is the one there is; others are refused, or fallen back from.
+    pub(super) fn check_scheduler(&self, fallback: bool) -> Result<(), Failure> {
+        match self.config.scheduler {
+            SchedulerKind::Threads => Ok(()),
+            kind if fallback => {
+                reporter::told::say(&format!("note: `{kind}` does not exist yet; running `threads`"));
+                Ok(())
+            }
+            kind => Err(Failure::Usage(format!(
+                "the scheduler `{kind}` does not exist yet; use `--scheduler threads`, or `--fallback`"
+            ))),
+        }
+    }
+
+    /// Where paths in the configuration count from.
+    pub(super) fn config_dir(&self) -> PathBuf {
+        let parent = self.config_file.as_deref().and_then(Path::parent);
+        parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
+    }
+}
+
+/// Reads a file that a person wrote: regular (or `-` for stdin) and of bounded size.
+pub(super) fn read_small(path: &Path, code: Code) -> Result<Vec<u8>, Failure> {
+    let refuse = |why: &str| {
+        Failure::from(Fault::new(code).detail(format!("`{}`: {why}", path.display())))
+    };
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        let stdin = std::io::stdin().lock();
+        stdin.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|e| refuse(&e.to_string()))?;
+    } else {
+        let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => refuse("there is no such file"),
+            _ => refuse(&error.to_string()),
+        })?;
+        if metadata.is_dir() {
+            return Err(refuse("this is a directory"));
+        }
+        if !metadata.is_file() {
+            return Err(refuse("not a regular file"));
+        }
+        let file = std::fs::File::open(path).map_err(|error| refuse(&error.to_string()))?;
+        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|e| refuse(&e.to_string()))?;
+    }
+    match bytes.len() as u64 > FILE_BYTES_MAX {
+        true => Err(refuse("larger than 16 MiB")),
+        false => Ok(bytes),
+    }
+}
+
+fn find_config(asked: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    let from_environment = std::env::var_os("PFRAME_CONFIG").filter(|value| !value.is_empty());
+    if let Some(path) = asked.map(Path::to_owned).or(from_environment.map(PathBuf::from)) {
+        return Ok(Some(path));
+    }
+    let users = strategy()?.config_dir().join("pframe/config.yaml");
+    let candidates = [PathBuf::from(LOCAL_CONFIG), users, PathBuf::from(SYSTEM_CONFIG)];
+    Ok(candidates.into_iter().find(|path| path.is_file()))
+}
+
+fn strategy() -> Result<etcetera::base_strategy::Xdg, Failure> {
+    etcetera::base_strategy::Xdg::new().map_err(|error| {
+        Failure::Usage(format!("no home directory ({error}); set HOME, or --state-dir and --cache-dir"))
+    })
+}
+
+fn directories(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {
+    let strategy = strategy()?;
+    let state_default = || strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("pframe");
+    let state = config.storage.state_dir.as_ref().map_or_else(state_default, PathBuf::from);
+    let cache_default = || strategy.cache_dir().join("pframe");
+    let cache = config.storage.cache_dir.as_ref().map_or_else(cache_default, PathBuf::from);
+    Ok((state, cache))
+}
+
+/// Values of the variables that some tenant may be granted; the rest of the environment stays here.
+fn grantable_environment(config: &Config) -> BTreeMap<String, String> {
+    let grants = config.tenants.values().flat_map(|tenant| &tenant.grants);
+    let names = grants.filter_map(|grant| match grant {
+        Grant::Env(name) => Some(name.clone()),
+        Grant::Clock | Grant::Random => None,
+    });
+    names.filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?))).collect()
+}
+
+/// True where somebody asked for a level; else only warnings are worth a line beside the progress.
+fn says_log_level(flags: &[(&'static Knob, String)], config: &Config) -> bool {
+    const PATH: &str = "parallel_processing.monitoring.log_level";
+    let is_default = config.origin(PATH) == Some(&pframe_core::config::Origin::Default);
+    flags.iter().any(|(knob, _)| knob.path == PATH) || !is_default
+}

@@ -1,0 +1,63 @@
+//! `pframe-host resume [RUN]`
+//!
+//! Owns: going on with unfinished runs from what is recorded; the job file is not read again.
+//! Never: touches a finished run.
+
+use std::process::ExitCode;
+
+use super::arguments::ResumeArguments;
+use super::failure::Failure;
+use super::porch::Porch;
+use super::session;
+use crate::engine::Work;
+use crate::journal::{JournalReader, RunSummary};
+use crate::reporter::told::say;
+
+pub(super) fn resume(porch: &Porch, arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
+    let runs = unfinished(porch, arguments.run)?;
+    if runs.is_empty() {
+        say("nothing to resume: every run has finished");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut code = ExitCode::SUCCESS;
+    for run in runs {
+        say(&format!("resuming run {} of {}", run.id, run.file));
+        let ended = resume_one(porch, &run, arguments)?;
+        if ended != ExitCode::SUCCESS {
+            code = ended;
+        }
+    }
+    Ok(code)
+}
+
+fn unfinished(porch: &Porch, asked: Option<i64>) -> Result<Vec<RunSummary>, Failure> {
+    let runs = match JournalReader::open(&porch.state_dir)? {
+        Some(journal) => journal.runs()?,
+        None => Vec::new(),
+    };
+    let mut open: Vec<_> = runs.into_iter().filter(|run| run.finished_at.is_none()).collect();
+    if let Some(asked) = asked {
+        open.retain(|run| run.id == asked);
+        if open.is_empty() {
+            return Err(Failure::Usage(format!(
+                "there is no unfinished run {asked}; `pframe-host status` lists the runs"
+            )));
+        }
+    }
+    Ok(open)
+}
+
+fn resume_one(
+    porch: &Porch,
+    run: &RunSummary,
+    arguments: &ResumeArguments,
+) -> Result<ExitCode, Failure> {
+    let mut prepared = porch.engine().state_dir(&porch.state_dir).prepare()?;
+    for reporter in session::reporters(&arguments.show, &porch.config) {
+        prepared.reporter(reporter);
+    }
+    let engine = prepared.start(Some(&Work::Run(run.id)))?;
+    let unfinished = engine.jobs().into_iter().filter_map(|job| engine.handle(&job.spec.id));
+    let handles = unfinished.collect();
+    session::follow(porch, engine, handles, &arguments.show)
+}

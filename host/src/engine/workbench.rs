@@ -1,0 +1,127 @@
+//! What can be done with components and jobs before anything is written: register, check, measure.
+//!
+//! Owns: the names of task types, and the sizes that were chosen for this machine.
+//! Never: runs a guest, or leaves a trace but compiled components in the cache.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use pframe_core::config::Config;
+use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::{Digest, TaskName};
+use pframe_core::resources::Capacity;
+use pframe_core::units::Timestamp;
+
+use super::admission::{self, Job, Planned};
+use super::clock::Clock;
+use crate::machine::Machine;
+use crate::registry::Registry;
+use crate::sandbox::{Sandbox, Task};
+
+/// What is known about a registered component.
+#[derive(Debug, Clone)]
+pub struct TaskInfo {
+    /// Its identity.
+    pub digest: Digest,
+    /// True where it brings its own chunker.
+    pub cuts: bool,
+    /// True where it brings its own collector.
+    pub collects: bool,
+    /// Interfaces that it imports.
+    pub imports: Vec<String>,
+    /// Interfaces that it exports.
+    pub exports: Vec<String>,
+}
+
+impl TaskInfo {
+    fn of(task: &Task) -> Self {
+        Self {
+            digest: task.digest,
+            cuts: task.cuts(),
+            collects: task.collects(),
+            imports: task.imports.clone(),
+            exports: task.exported.clone(),
+        }
+    }
+}
+
+/// Sandbox, registry and configuration, without a journal.
+pub(crate) struct Workbench {
+    pub(super) config: Config,
+    pub(super) machine: Machine,
+    pub(super) capacity: Capacity,
+    pub(super) workers: u32,
+    pub(super) sandbox: Sandbox,
+    pub(super) registry: Arc<Registry>,
+    pub(super) base_dir: PathBuf,
+    pub(super) tasks: RwLock<BTreeMap<TaskName, Arc<Task>>>,
+}
+
+impl Workbench {
+    /// Makes the component at `path` ready under a name.
+    pub(crate) fn register_task(
+        &self,
+        name: &TaskName,
+        path: &Path,
+        sha256: Option<Digest>,
+    ) -> Result<TaskInfo, Fault> {
+        let task = self.registry.load(path, sha256)?;
+        Ok(self.register(name, task))
+    }
+
+    /// Makes a component given as bytes ready under a name.
+    pub(crate) fn register_component(
+        &self,
+        name: &TaskName,
+        bytes: Vec<u8>,
+    ) -> Result<TaskInfo, Fault> {
+        let task = self.registry.add_bytes(bytes)?;
+        Ok(self.register(name, task))
+    }
+
+    fn register(&self, name: &TaskName, task: Arc<Task>) -> TaskInfo {
+        let info = TaskInfo::of(&task);
+        self.tasks.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), task);
+        info
+    }
+
+    /// Checks and measures a job.
+    pub(crate) fn plan(&self, job: &Job) -> Result<Planned, Fault> {
+        let now = Clock::start(Timestamp::default()).now();
+        admission::plan(job, &*self.task(&job.task)?, &self.config, &self.base_dir, now)
+    }
+
+    /// What is known about a registered task type.
+    pub(crate) fn info(&self, name: &TaskName) -> Option<TaskInfo> {
+        self.task(name).ok().map(|task| TaskInfo::of(&task))
+    }
+
+    fn task(&self, name: &TaskName) -> Result<Arc<Task>, Fault> {
+        let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
+        tasks.get(name).cloned().ok_or_else(|| {
+            let known: Vec<_> = tasks.keys().map(|name| format!("`{name}`")).collect();
+            let known = match known.is_empty() {
+                true => "none is registered".into(),
+                false => format!("known are {}", known.join(", ")),
+            };
+            Fault::new(Code::TaskUnknown).detail(format!("`{name}`; {known}"))
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+}
