@@ -7,6 +7,7 @@ pub mod cli;
 pub(crate) mod data;
 pub mod engine;
 pub(crate) mod executor;
+pub(crate) mod inbox;
 pub(crate) mod journal;
 pub mod machine;
 pub(crate) mod registry;

@@ -1,7 +1,18 @@
 //! The whole house through its front door: what every test of this package shares.
 //!
-//! Owns: finding the built handlers and the built binary.
-//! Never: builds them; `cargo xtask test` does that first.
+//! Owns: finding the built handlers and the built binary, an engine for each test binary, and the
+//! generator of components that no compiler would make.
+//! Never: builds handlers or the binary; `cargo xtask test` does that first.
+
+pub mod canary;
+pub mod component;
+pub mod diary;
+pub mod history;
+pub mod house;
+pub mod process;
+pub mod program;
+pub mod random;
+pub mod reference;
 
 use std::path::PathBuf;
 

@@ -3,9 +3,15 @@
 //! Owns: the table of commands, and what is said when one fails.
 //! Never: does the work of a command; each has a module of its own.
 
+mod apt;
+mod bench;
+mod ci;
+mod coverage;
+mod demo;
 mod guests;
 mod process;
 mod talk;
+mod test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -23,12 +29,44 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
-const COMMANDS: &[Command] = &[Command {
-    name: "guests",
-    usage: guests::USAGE,
-    about: "builds the handlers and the test guests into target/handlers",
-    run: guests::main,
-}];
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "demo",
+        usage: demo::USAGE,
+        about: "builds everything and runs a job on 64 MiB of text, or on a folder of yours",
+        run: demo::main,
+    },
+    Command {
+        name: "test",
+        usage: test::USAGE,
+        about: "builds what the tests need and runs them all",
+        run: test::main,
+    },
+    Command {
+        name: "guests",
+        usage: guests::USAGE,
+        about: "builds the handlers and the test guests into target/handlers",
+        run: guests::main,
+    },
+    Command {
+        name: "bench",
+        usage: bench::USAGE,
+        about: "measures, and writes the tables to target/bench.md",
+        run: bench::main,
+    },
+    Command {
+        name: "coverage",
+        usage: coverage::USAGE,
+        about: "shows which lines the tests run, of pframe-core or of the packages named",
+        run: coverage::main,
+    },
+    Command {
+        name: "ci",
+        usage: ci::USAGE,
+        about: "runs what the continuous integration runs",
+        run: ci::main,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -58,7 +96,8 @@ fn dispatch(arguments: &[String]) -> Outcome {
 
 fn overview() -> String {
     let lines = COMMANDS.iter().map(|command| {
-        format!("  cargo xtask {} {}\n      {}", command.name, command.usage, command.about)
+        let line = format!("  cargo xtask {} {}", command.name, command.usage);
+        format!("{}\n      {}", line.trim_end(), command.about)
     });
     format!("commands:\n{}", lines.collect::<Vec<_>>().join("\n"))
 }

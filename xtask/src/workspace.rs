@@ -65,6 +65,7 @@ struct Workspace {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    manifest_path: PathBuf,
     metadata: Option<PackageMetadata>,
 }
 
@@ -80,16 +81,30 @@ struct GuestMetadata {
 
 /// All guests of the workspace, by name.
 pub(crate) fn guests() -> Outcome<Vec<Guest>> {
+    guests_in(&metadata()?)
+}
+
+/// The folder of a package's sources.
+pub(crate) fn source_folder(package: &str) -> Outcome<PathBuf> {
+    let workspace = parse(&metadata()?)?;
+    let found = workspace.packages.into_iter().find(|candidate| candidate.name == package);
+    let found = found.ok_or_else(|| format!("there is no package `{package}`"))?;
+    Ok(found.manifest_path.with_file_name("src"))
+}
+
+fn metadata() -> Outcome<String> {
     let mut metadata = Command::new(cargo());
     metadata.args(["metadata", "--no-deps", "--format-version=1"]).current_dir(root());
-    let text = ask(&mut metadata).ok_or("`cargo metadata` failed: try it yourself to see why")?;
-    guests_in(&text)
+    ask(&mut metadata).ok_or_else(|| "`cargo metadata` failed: try it yourself to see why".into())
+}
+
+fn parse(metadata: &str) -> Outcome<Workspace> {
+    serde_json::from_str(metadata)
+        .map_err(|error| format!("`cargo metadata` says something unexpected: {error}"))
 }
 
 fn guests_in(metadata: &str) -> Outcome<Vec<Guest>> {
-    let workspace: Workspace = serde_json::from_str(metadata)
-        .map_err(|error| format!("`cargo metadata` says something unexpected: {error}"))?;
-    let mut guests: Vec<_> = workspace.packages.into_iter().filter_map(guest).collect();
+    let mut guests: Vec<_> = parse(metadata)?.packages.into_iter().filter_map(guest).collect();
     guests.sort_by(|left, right| left.package.cmp(&right.package));
     Ok(guests)
 }
@@ -106,10 +121,10 @@ mod tests {
     #[test]
     fn a_guest_is_a_package_that_says_so() {
         let metadata = r#"{"packages": [
-            {"name": "xtask", "metadata": null},
-            {"name": "word-count", "metadata": {"guest": {"kind": "handler"}}},
-            {"name": "tiny", "metadata": {"guest": {"kind": "handler-without-wasi"}}},
-            {"name": "docs", "metadata": {"docs.rs": {}}}
+            {"name": "xtask", "manifest_path": "/a", "metadata": null},
+            {"name": "word-count", "manifest_path": "/b", "metadata": {"guest": {"kind": "handler"}}},
+            {"name": "tiny", "manifest_path": "/c", "metadata": {"guest": {"kind": "handler-without-wasi"}}},
+            {"name": "docs", "manifest_path": "/d", "metadata": {"docs.rs": {}}}
         ]}"#;
         let guests = guests_in(metadata).expect("this is how cargo answers");
         let names: Vec<_> = guests.iter().map(Guest::file_name).collect();
@@ -118,7 +133,9 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_an_error() {
-        let metadata = r#"{"packages": [{"name": "x", "metadata": {"guest": {"kind": "y"}}}]}"#;
+        let metadata = r#"{"packages": [
+            {"name": "x", "manifest_path": "/x", "metadata": {"guest": {"kind": "y"}}}
+        ]}"#;
         assert!(guests_in(metadata).is_err_and(|message| message.contains("unknown variant `y`")));
     }
 }

@@ -189,7 +189,7 @@ impl Event {
         match self {
             Self::AttemptSucceeded { output: Output::Inline { bytes, .. }, .. }
             | Self::JobCompleted { output: Some(Output::Inline { bytes, .. }), .. } => {
-                *bytes = column
+                *bytes = column;
             }
             _ => {}
         }

@@ -321,6 +321,8 @@ mod tests {
         let text = GuestText::new("\u{1b}[31mred\u{7}\u{202e}x\r\n");
         assert_eq!(text.as_str(), "\\u{1b}[31mred\\u{7}\\u{202e}x\\u{d}\n");
         assert!(GuestText::new(&"x".repeat(1 << 20)).as_str().len() < GuestText::BYTES_MAX + 20);
-        assert!(GuestText::from_bytes(&[0xff; 100_000]).as_str().len() < GuestText::BYTES_MAX + 20);
+        assert!(
+            GuestText::from_bytes(&vec![0xff; 100_000]).as_str().len() < GuestText::BYTES_MAX + 20
+        );
     }
 }

@@ -260,8 +260,8 @@ pub enum SourcePlace {
     File {
         /// Absolute.
         path: String,
-        /// Modification time at acceptance, nanoseconds since the Unix epoch.
-        modified_ns: i128,
+        /// Modification time at acceptance, nanoseconds since the Unix epoch, within the years 1677 to 2262.
+        modified_ns: i64,
     },
     /// Bytes that came with the job.
     Inline(Arc<[u8]>),

@@ -6,6 +6,8 @@
 mod common;
 mod world;
 
+use pframe_core::scheduler::{Message, Scheduler, Settings};
+use pframe_core::units::{ByteSize, Timestamp};
 use world::World;
 
 const SEEDS: u64 = 1000;
@@ -17,6 +19,21 @@ fn live(seed: u64) {
         world.step();
     }
     world.run_dry();
+}
+
+/// Work of a shape that never comes back leaves nothing behind for good.
+#[test]
+fn shapes_that_come_and_go_are_forgotten() {
+    let mut scheduler = Scheduler::new(Settings::new(common::machine(1)));
+    for number in 0..3000 {
+        let mut job = common::job(&format!("job-{number}"));
+        job.requirements.memory = Some(ByteSize(1 + number));
+        let cancel = Message::Cancel { job: job.id.clone() };
+        let chunks = Some(common::chunks(0));
+        scheduler.handle(Timestamp(number), [Message::Submit { job: job.into(), chunks }, cancel]);
+    }
+    scheduler.sanity_check();
+    assert!(scheduler.remembered(Timestamp(3000)).lines().count() < 1500);
 }
 
 /// A journal that lost a record is refused, or replayed to something sound; it is never a panic.

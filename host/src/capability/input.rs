@@ -118,7 +118,9 @@ impl input::HostChunk for Capabilities {
     fn index(&mut self, chunk: Resource<ChunkHandle>) -> wasmtime::Result<u32> {
         match self.table.get(&chunk)?.attempt.step {
             Step::Run(index) => Ok(index),
-            Step::Cut | Step::Collect => Err(wasmtime::Error::msg("a chunk belongs to a `run` step")),
+            Step::Cut | Step::Collect => {
+                Err(wasmtime::Error::msg("a chunk belongs to a `run` step"))
+            }
         }
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod clock;
 pub(crate) mod http;
 pub(crate) mod input;
 pub(crate) mod network;
+pub(crate) mod offer;
 pub(crate) mod output;
 pub(crate) mod progress;
 pub(crate) mod random;

@@ -29,6 +29,43 @@ pub(super) enum Command {
     Call(CallArguments),
     /// Go on with work that an earlier run left unfinished
     Resume(ResumeArguments),
+    /// Check a job file and everything it names, without running it
+    Check(CheckArguments),
+    /// Show what a job file comes to: chunks, limits, requirements, grants
+    Plan(PlanArguments),
+    /// Show runs, or one job, while a host works on them and afterwards
+    Status(StatusArguments),
+    /// Say why a job waits or how it ended, or what a fault's code means
+    Explain(ExplainArguments),
+    /// Print what a job's handlers wrote to stdout, stderr and their log
+    Logs(LogsArguments),
+    /// End a job of the host that runs
+    Cancel(CancelArguments),
+    /// Remove what has ended and is not to be kept any longer
+    Gc(GcArguments),
+    /// Look at task types and components, or compile them ahead
+    #[command(subcommand)]
+    Tasks(TasksCommand),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Show what this machine has, and how much of it jobs may use
+    Machine(JsonFlag),
+    /// Print the JSON Schema of job files
+    Schema,
+    /// Print the script that completes this program's arguments in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Form of the answer.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct JsonFlag {
+    /// Answer in JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// How a run is shown.
@@ -91,6 +128,93 @@ pub(super) struct ResumeArguments {
     pub(super) show: ShowFlags,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// The job file; `-` reads stdin
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    /// The job file; `-` reads stdin
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) form: JsonFlag,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArguments {
+    /// The job; without it the runs are listed
+    pub(super) job: Option<String>,
+    /// Show the jobs of this run
+    #[arg(long, value_name = "N", conflicts_with = "job")]
+    pub(super) run: Option<i64>,
+    /// List all runs, not only the newest
+    #[arg(long, conflicts_with_all = ["job", "run"])]
+    pub(super) all: bool,
+    /// Answer in JSON: one line for each run, or for the job
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// A job, an attempt such as `job-7/3#2`, or a code such as `PF302`
+    pub(super) subject: String,
+    #[command(flatten)]
+    pub(super) form: JsonFlag,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LogsArguments {
+    /// A job, or an attempt such as `job-7/3#2`
+    pub(super) subject: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CancelArguments {
+    /// The job
+    pub(super) job: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GcArguments {
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TasksCommand {
+    /// List the task types of the configuration
+    List(JsonFlag),
+    /// Show what a component imports and exports, and whether it would run here
+    Inspect(InspectArguments),
+    /// Compile components into the cache, so that the first job does not wait
+    Compile(CompileArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InspectArguments {
+    /// The component's file, or a task type of the configuration
+    pub(super) component: String,
+    #[command(flatten)]
+    pub(super) form: JsonFlag,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompileArguments {
+    /// The components' files, or task types of the configuration
+    #[arg(required = true)]
+    pub(super) components: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print every value in force, with where it came from
+    Show(JsonFlag),
+}
+
 /// The configuration file, and one flag for each setting.
 #[derive(Debug, Default)]
 pub(super) struct SettingFlags {
@@ -105,7 +229,9 @@ impl Args for SettingFlags {
         let config = Arg::new("config")
             .long("config")
             .value_name("FILE")
-            .help("the configuration file; else pframe.yaml here, then the user's, then the system's")
+            .help(
+                "the configuration file; else pframe.yaml here, then the user's, then the system's",
+            )
             .global(true)
             .help_heading(HEADING)
             .value_parser(clap::value_parser!(PathBuf));

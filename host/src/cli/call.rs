@@ -16,7 +16,9 @@ use serde_json::json;
 use super::arguments::CallArguments;
 use super::failure::{Failure, exit_code};
 use super::porch::{Porch, read_small};
+use super::print::{Stdout, print_json};
 use crate::engine::Engine;
+use crate::reporter::amounts::about;
 use crate::reporter::told::{say, tell_fault};
 
 /// How often `--watch` looks at its files.
@@ -74,9 +76,9 @@ fn once(engine: &Engine, arguments: &CallArguments, job: JobRequest) -> Result<E
     let result = handle.wait_blocking();
     let report = handle.report();
     if arguments.json {
-        print_json(&result, report.as_ref())?;
+        print_usage(&result, report.as_ref())?;
     } else if let Ok(output) = &result {
-        output.copy_to(&mut std::io::stdout().lock()).map_err(Failure::at("stdout"))?;
+        output.copy_to(&mut Stdout::open()).map_err(Failure::at("stdout"))?;
     }
     if let Some(report) = report {
         say(&usage(&report));
@@ -95,18 +97,17 @@ fn usage(report: &JobReport) -> String {
     format!(
         "fuel {at_least}{} · peak memory {} · wall {} · cpu {} · calls denied {}",
         report.fuel,
-        report.memory_peak,
+        about(report.memory_peak),
         show_duration(report.busy),
         show_duration(report.cpu),
         report.calls_denied
     )
 }
 
-fn print_json(
+fn print_usage(
     result: &Result<crate::JobOutput, pframe_core::fault::Fault>,
     report: Option<&JobReport>,
 ) -> Result<(), Failure> {
-    use std::io::Write;
     let (output, fault) = match result {
         Ok(output) => {
             let bytes = output.bytes().map_err(Failure::at("result"))?;
@@ -114,7 +115,7 @@ fn print_json(
         }
         Err(fault) => (None, Some(fault)),
     };
-    let line = json!({
+    print_json(&json!({
         "output": output,
         "fault": fault,
         "fuel": report.map(|report| report.fuel),
@@ -122,12 +123,12 @@ fn print_json(
         "wall_ms": report.map(|report| report.busy.as_secs_f64() * 1e3),
         "cpu_ms": report.map(|report| report.cpu.as_secs_f64() * 1e3),
         "calls_denied": report.map(|report| report.calls_denied),
-    });
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
-    Ok(())
+    }))
 }
 
 fn times(arguments: &CallArguments) -> Vec<Option<SystemTime>> {
     let paths = std::iter::once(&arguments.component).chain(&arguments.input);
-    paths.map(|path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()).collect()
+    paths
+        .map(|path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok())
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! The socket through which other commands speak to a running host: `cancel` and `explain`.
+//! The socket through which other commands speak to a running host: `cancel`, `explain` and `status`.
 //!
 //! Owns: the protocol: one line of JSON in, one line of JSON out, then the connection closes.
 //! Never: trusts its caller with more than the mode of the socket (0600) says: the same user.
@@ -7,7 +7,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use pframe_core::ids::JobId;
@@ -28,6 +27,8 @@ pub(super) enum Request {
     Cancel(JobId),
     /// Say why a job waits.
     Explain(JobId),
+    /// Say which run it works on.
+    Run,
 }
 
 /// What the host answers.
@@ -36,6 +37,8 @@ pub(super) enum Request {
 pub(super) enum Answer {
     /// It is done, or this is the explanation.
     Done(String),
+    /// The host works on this run.
+    Run(i64),
     /// No job of that name is unfinished here.
     Unknown,
 }
@@ -52,10 +55,10 @@ impl ControlSocket {
             .inspect_err(|error| tracing::warn!(%error, "`cancel` will not reach this host"))
             .ok()?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).ok()?;
-        let remote = Arc::new(engine.remote());
+        let (remote, run) = (engine.remote(), engine.run());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                answer(&remote, &stream);
+                answer(&remote, run, &stream);
             }
         });
         Some(Self(path))
@@ -83,7 +86,7 @@ fn path_in(state_dir: &Path) -> PathBuf {
     state_dir.join("control.sock")
 }
 
-fn answer(remote: &Remote, stream: &UnixStream) {
+fn answer(remote: &Remote, run: Option<i64>, stream: &UnixStream) {
     let _ = stream.set_read_timeout(Some(PATIENCE));
     let mut line = String::new();
     let mut reader = BufReader::new(stream.take(REQUEST_BYTES_MAX));
@@ -96,6 +99,7 @@ fn answer(remote: &Remote, stream: &UnixStream) {
             true => Answer::Done(format!("job {job} is being cancelled")),
             false => Answer::Unknown,
         },
+        Request::Run => run.map_or(Answer::Unknown, Answer::Run),
         Request::Explain(job) => remote.explain(&job).map_or(Answer::Unknown, Answer::Done),
     };
     let mut stream = stream;

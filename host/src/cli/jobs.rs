@@ -9,12 +9,13 @@ use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName};
 use pframe_core::job::{JobFile, JobSpec};
 use pframe_core::jobfile;
+use pframe_core::resources::Capacity;
 use pframe_core::units::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::failure::Failure;
 use super::porch::{Porch, read_small};
-use crate::engine::{Planned, Workbench};
+use crate::engine::{Planned, Prepared, Workbench};
 use crate::reporter::told::{say, tell_fault};
 
 /// A job file that was read and checked.
@@ -39,6 +40,14 @@ pub(super) fn read(path: &Path) -> Result<Jobs, Failure> {
     Ok(Jobs { path: path.to_owned(), file, base_dir })
 }
 
+/// Reads a job file and plans its jobs; nothing runs.
+pub(super) fn prepare(porch: &Porch, path: &Path) -> Result<(Prepared, Vec<Planned>), Failure> {
+    let jobs = read(path)?;
+    let prepared = porch.engine().base_dir(&jobs.base_dir).prepare()?;
+    let planned = plan(porch, &jobs, prepared.workbench())?;
+    Ok((prepared, planned))
+}
+
 /// Registers every task type that the jobs name, and plans every job. All faults are told, then the first is returned.
 pub(super) fn plan(
     porch: &Porch,
@@ -60,7 +69,7 @@ pub(super) fn plan(
     }
     let mut planned = Vec::new();
     for job in jobs.file.jobs.iter().filter(|job| !broken.contains(&&job.task)) {
-        match workbench.plan(job) {
+        match workbench.plan(job).and_then(|plan| fitting(plan, workbench)) {
             Ok(plan) => planned.push(plan),
             Err(fault) => faults.push((format!("job {}", job.id), fault)),
         }
@@ -70,6 +79,27 @@ pub(super) fn plan(
     match last {
         Some((place, fault)) => Err(Failure::at(place)(fault)),
         None => Ok(planned),
+    }
+}
+
+/// Refuses a job that this machine could never run: what it states, else its limit, is too much.
+fn fitting(plan: Planned, workbench: &Workbench) -> Result<Planned, Fault> {
+    let need = need_of(&plan.spec);
+    let machine = workbench.capacity();
+    match need.fits(&machine) {
+        true => Ok(plan),
+        false => Err(Fault::new(Code::TooBig)
+            .detail(format!("an attempt needs {need}; the machine has {machine}"))),
+    }
+}
+
+/// What the first attempt of a job reserves: nothing has been learnt about its memory yet.
+pub(super) fn need_of(job: &JobSpec) -> Capacity {
+    Capacity {
+        cpu: job.requirements.cpu,
+        memory: job.requirements.memory.unwrap_or(job.limits.memory),
+        gpu_memory: job.requirements.gpu_memory,
+        attempts: 1,
     }
 }
 

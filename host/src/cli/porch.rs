@@ -72,7 +72,9 @@ impl Porch {
         match self.config.scheduler {
             SchedulerKind::Threads => Ok(()),
             kind if fallback => {
-                reporter::told::say(&format!("note: `{kind}` does not exist yet; running `threads`"));
+                reporter::told::say(&format!(
+                    "note: `{kind}` does not exist yet; running `threads`"
+                ));
                 Ok(())
             }
             kind => Err(Failure::Usage(format!(
@@ -90,13 +92,15 @@ impl Porch {
 
 /// Reads a file that a person wrote: regular (or `-` for stdin) and of bounded size.
 pub(super) fn read_small(path: &Path, code: Code) -> Result<Vec<u8>, Failure> {
-    let refuse = |why: &str| {
-        Failure::from(Fault::new(code).detail(format!("`{}`: {why}", path.display())))
-    };
+    let refuse =
+        |why: &str| Failure::from(Fault::new(code).detail(format!("`{}`: {why}", path.display())));
     let mut bytes = Vec::new();
     if path == Path::new("-") {
         let stdin = std::io::stdin().lock();
-        stdin.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|e| refuse(&e.to_string()))?;
+        stdin
+            .take(FILE_BYTES_MAX + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|e| refuse(&e.to_string()))?;
     } else {
         let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => refuse("there is no such file"),
@@ -109,7 +113,9 @@ pub(super) fn read_small(path: &Path, code: Code) -> Result<Vec<u8>, Failure> {
             return Err(refuse("not a regular file"));
         }
         let file = std::fs::File::open(path).map_err(|error| refuse(&error.to_string()))?;
-        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|e| refuse(&e.to_string()))?;
+        file.take(FILE_BYTES_MAX + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|e| refuse(&e.to_string()))?;
     }
     match bytes.len() as u64 > FILE_BYTES_MAX {
         true => Err(refuse("larger than 16 MiB")),
@@ -129,13 +135,16 @@ fn find_config(asked: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
 
 fn strategy() -> Result<etcetera::base_strategy::Xdg, Failure> {
     etcetera::base_strategy::Xdg::new().map_err(|error| {
-        Failure::Usage(format!("no home directory ({error}); set HOME, or --state-dir and --cache-dir"))
+        Failure::Usage(format!(
+            "no home directory ({error}); set HOME, or --state-dir and --cache-dir"
+        ))
     })
 }
 
 fn directories(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {
     let strategy = strategy()?;
-    let state_default = || strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("pframe");
+    let state_default =
+        || strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("pframe");
     let state = config.storage.state_dir.as_ref().map_or_else(state_default, PathBuf::from);
     let cache_default = || strategy.cache_dir().join("pframe");
     let cache = config.storage.cache_dir.as_ref().map_or_else(cache_default, PathBuf::from);

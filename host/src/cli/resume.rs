@@ -53,11 +53,15 @@ fn resume_one(
     arguments: &ResumeArguments,
 ) -> Result<ExitCode, Failure> {
     let mut prepared = porch.engine().state_dir(&porch.state_dir).prepare()?;
-    for reporter in session::reporters(&arguments.show, &porch.config) {
-        prepared.reporter(reporter);
-    }
+    let show = session::Show::start(&arguments.show, &porch.config, &mut prepared);
     let engine = prepared.start(Some(&Work::Run(run.id)))?;
-    let unfinished = engine.jobs().into_iter().filter_map(|job| engine.handle(&job.spec.id));
-    let handles = unfinished.collect();
-    session::follow(porch, engine, handles, &arguments.show)
+    let missing = run.jobs.saturating_sub(engine.totals().jobs());
+    if missing > 0 {
+        say(&format!(
+            "note: {missing} of its {} jobs were never accepted; `pframe-host run` of the same file runs them",
+            run.jobs
+        ));
+    }
+    let handles = engine.recovered();
+    session::follow(porch, engine, handles, show)
 }

@@ -9,7 +9,6 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use pframe_core::config::Config;
-use pframe_core::event::Output;
 use pframe_core::fault::{Fault, Origin};
 use pframe_core::report::JobReport;
 use pframe_core::state::JobState;
@@ -18,25 +17,76 @@ use super::arguments::ShowFlags;
 use super::control::ControlSocket;
 use super::failure::{Failure, exit_code};
 use super::porch::Porch;
+use super::print::Stdout;
 use super::signals::{self, Interrupt};
-use crate::data::publish::copy;
-use crate::engine::Engine;
+use crate::engine::{Engine, Prepared};
+use crate::reporter::metrics::{self, MetricsReader};
+use crate::reporter::terminal::{self, Display};
 use crate::reporter::told::{say, tell_fault};
-use crate::reporter::{Reporter, json::JsonLines, metrics, table, terminal::Terminal};
+use crate::reporter::{json::JsonLines, log::EventLog, table};
 use crate::{JobHandle, JobOutput};
 
 /// How long a drain lets attempts end by themselves.
 const DRAIN_GRACE: Duration = Duration::from_secs(10);
 
-/// The reporters that the flags ask for.
-pub(super) fn reporters(show: &ShowFlags, config: &Config) -> Vec<Box<dyn Reporter>> {
-    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(crate::reporter::log::EventLog)];
-    if show.json {
-        reporters.push(Box::new(JsonLines::start()));
-    } else if !show.quiet {
-        reporters.push(Box::new(Terminal::start(config.monitoring.progress_interval)));
+/// Everything that shows a run.
+pub(super) struct Show {
+    flags: ShowFlags,
+    display: Option<Display>,
+    metrics: Option<MetricsReader>,
+    says_statistics: bool,
+}
+
+impl Show {
+    /// Adds the reporters that the flags and the configuration ask for.
+    pub(super) fn start(flags: &ShowFlags, config: &Config, prepared: &mut Prepared) -> Self {
+        let interval = config.monitoring.progress_interval;
+        let mut show = Self {
+            flags: flags.clone(),
+            display: None,
+            metrics: None,
+            says_statistics: config.monitoring.metrics && !flags.quiet,
+        };
+        prepared.reporter(Box::new(EventLog));
+        if flags.json {
+            prepared.reporter(Box::new(JsonLines::start()));
+        } else if !flags.quiet {
+            let (reporter, display) = terminal::start(interval);
+            prepared.reporter(Box::new(reporter));
+            show.display = Some(display);
+        }
+        if flags.metrics_file.is_some() || show.says_statistics {
+            let attempts_max = prepared.workbench().capacity().attempts;
+            let (reporter, reader) =
+                metrics::start(flags.metrics_file.clone(), attempts_max, interval);
+            prepared.reporter(Box::new(reporter));
+            show.metrics = Some(reader);
+        }
+        show
     }
-    reporters
+
+    /// Ends the progress display, so that nothing is drawn over what is printed from here on.
+    fn clear(&mut self) {
+        self.display = None;
+    }
+
+    /// Prints the table and what went wrong.
+    fn close(&self, reports: &[JobReport], endings: &[(JobHandle, Result<JobOutput, Fault>)]) {
+        if !self.flags.quiet {
+            table::print(reports);
+        }
+        for (job, ending) in endings {
+            tell_failures(job, ending);
+        }
+    }
+
+    fn statistics(&mut self) -> Result<(), Failure> {
+        let Some(metrics) = self.metrics.take() else { return Ok(()) };
+        if self.says_statistics {
+            say(&metrics.summary());
+        }
+        metrics.finish().map_err(Failure::at("metrics"))
+    }
 }
 
 enum Word {
@@ -55,7 +105,7 @@ pub(super) fn follow(
     porch: &Porch,
     engine: Engine,
     jobs: Vec<JobHandle>,
-    show: &ShowFlags,
+    mut show: Show,
 ) -> Result<ExitCode, Failure> {
     let _socket = ControlSocket::open(&porch.state_dir, &engine);
     let (sender, words) = channel();
@@ -65,15 +115,19 @@ pub(super) fn follow(
     }
     match words.recv().expect("the waiting thread sends before it ends") {
         Word::Ended(endings) => {
-            let code = conclude(porch, &engine, &endings, show)?;
+            show.clear();
+            let code = conclude(&engine, &endings, &show)?;
+            show.statistics()?;
             Ok(ExitCode::from(code))
         }
         Word::Interrupted(interrupt) => {
             say("draining: no attempt starts any more; once more stops at once");
             engine.drain(DRAIN_GRACE);
-            let report = engine.jobs();
+            show.clear();
+            let reports = engine.jobs();
             drop(engine);
-            table::print(&report);
+            show.close(&reports, &[]);
+            show.statistics()?;
             say("stopped; `pframe-host resume` goes on where it stopped");
             Ok(ExitCode::from(interrupt.exit_code))
         }
@@ -93,22 +147,19 @@ fn wait_for_all(jobs: Vec<JobHandle>, sender: Sender<Word>) {
 
 /// Prints results, table and faults, and closes the run; the answer is the exit code.
 fn conclude(
-    porch: &Porch,
     engine: &Engine,
     endings: &[(JobHandle, Result<JobOutput, Fault>)],
-    show: &ShowFlags,
+    show: &Show,
 ) -> Result<u8, Failure> {
     let reports = engine.jobs();
     let mut code = 0;
     let mut is_published = true;
     for (job, ending) in endings {
         match ending {
-            Ok(output) if !show.json => print_result(output)?,
+            Ok(output) if !show.flags.json => print_result(output)?,
             Ok(_) => {}
             Err(fault) => {
-                let is_over = job.report().is_some_and(|report| report.state().is_terminal());
-                let was_made = job.status() == JobState::Completed;
-                is_published &= is_over && !was_made;
+                is_published &= job.report().is_none_or(|report| is_settled(report.state()));
                 code = code.max(exit_code_of(fault));
             }
         }
@@ -116,19 +167,14 @@ fn conclude(
     if is_published {
         engine.finish_run();
     }
-    if !show.quiet {
-        table::print(&reports);
-    }
-    for (job, ending) in endings {
-        tell_failures(job, ending);
-    }
-    if porch.config.monitoring.metrics && !show.quiet {
-        say(&metrics::summary(&engine.totals()));
-    }
-    if let Some(path) = &show.metrics_file {
-        metrics::write(path, engine).map_err(Failure::at("metrics"))?;
-    }
+    show.close(&reports, endings);
     Ok(code)
+}
+
+/// True where a job without a result is over for good. One that completed has a result that could
+/// not be put where it was wanted, and one that has not ended will be resumed.
+fn is_settled(state: JobState) -> bool {
+    state.is_terminal() && state != JobState::Completed
 }
 
 fn exit_code_of(fault: &Fault) -> u8 {
@@ -141,7 +187,7 @@ fn exit_code_of(fault: &Fault) -> u8 {
 
 /// Results without a file of their own go to stdout.
 fn print_result(output: &JobOutput) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = Stdout::open();
     output.copy_to(&mut stdout).map_err(Failure::at("stdout"))?;
     let _ = stdout.flush();
     Ok(())
@@ -163,10 +209,4 @@ fn tell_failures(job: &JobHandle, ending: &Result<JobOutput, Fault>) {
 
 fn explains(report: &JobReport, fault: &Fault) -> bool {
     report.step_faults.iter().any(|failed| failed.fault == *fault)
-}
-
-/// Copies a result for `call`.
-pub(super) fn print_output(output: &Output, engine: &Engine) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    copy(output, &mut stdout, engine.results()).map_err(Failure::at("stdout"))
 }

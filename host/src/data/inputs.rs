@@ -64,13 +64,17 @@ fn is_pattern(text: &str) -> bool {
 
 fn measure(path: &Path, base: &Path) -> Result<Source, Fault> {
     let name = path.display().to_string();
-    let absolute = std::path::absolute(base.join(path)).map_err(|e| missing(&name, &e.to_string()))?;
+    let absolute =
+        std::path::absolute(base.join(path)).map_err(|e| missing(&name, &e.to_string()))?;
     let metadata = std::fs::metadata(&absolute).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => missing(&name, "there is no such file"),
         _ => missing(&name, &error.to_string()),
     })?;
     if metadata.is_dir() {
-        return Err(missing(&name, "this is a directory; a pattern such as `folder/*` names its files"));
+        return Err(missing(
+            &name,
+            "this is a directory; a pattern such as `folder/*` names its files",
+        ));
     }
     if !metadata.is_file() {
         return Err(missing(&name, "not a regular file"));
@@ -93,9 +97,11 @@ fn matches(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, Fault> {
         .map_err(|error| missing(pattern, &error.kind().to_string()))?
         .compile_matcher();
     let mut fixed = PathBuf::new();
-    fixed.extend(Path::new(pattern).components().take_while(|part| {
-        part.as_os_str().to_str().is_some_and(|text| !is_pattern(text))
-    }));
+    fixed.extend(
+        Path::new(pattern)
+            .components()
+            .take_while(|part| part.as_os_str().to_str().is_some_and(|text| !is_pattern(text))),
+    );
     let deep = pattern.contains("**");
     let depth = Path::new(pattern).components().count() - fixed.components().count();
     let mut found = Vec::new();
@@ -181,7 +187,8 @@ mod tests {
             an input is missing or cannot be read: `none.txt`: there is no such file
             an input is missing or cannot be read: `*.pdf`: the pattern matches no file
             an input is missing or cannot be read: `/dev/zero`: not a regular file"#]];
-        let seen = ["novels", "none.txt", "*.pdf", "/dev/zero"].map(|input| names(input).unwrap_err());
+        let seen =
+            ["novels", "none.txt", "*.pdf", "/dev/zero"].map(|input| names(input).unwrap_err());
         expect.assert_eq(&seen.join("\n"));
     }
 }

@@ -3,12 +3,17 @@
 //! Owns: the last step from the results store to the user's file.
 //! Never: writes into the target; it writes beside it and renames.
 
+use std::fs::{File, Permissions};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use pframe_core::event::Output;
 use pframe_core::fault::{Code, Fault};
-use tempfile::NamedTempFile;
+use pframe_core::ids::Digest;
+use sha2::{Digest as _, Sha256};
+use tempfile::TempPath;
 
 use super::results::{ResultStore, sync_directory};
 use super::source::{Bytes, ReadProblem};
@@ -23,13 +28,34 @@ pub(crate) fn publish(output: &Output, path: &Path, store: &ResultStore) -> Resu
         Fault::new(Code::DiskFull).detail(format!("writing `{}`: {error}", path.display()))
     };
     std::fs::create_dir_all(folder).map_err(refuse)?;
-    let mut file = NamedTempFile::with_prefix_in(".pframe-", folder).map_err(refuse)?;
+    let (mut file, unfinished) = begin(&folder.join(name_of(output, path))).map_err(refuse)?;
     copy(output, &mut file, store)?;
-    file.as_file().sync_data().map_err(refuse)?;
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(permissions).map_err(refuse)?;
-    file.persist(path).map_err(|error| refuse(error.error))?;
+    file.sync_data().map_err(refuse)?;
+    file.set_permissions(Permissions::from_mode(0o644)).map_err(refuse)?;
+    unfinished.persist(path).map_err(|error| refuse(error.error))?;
     sync_directory(folder)
+}
+
+/// The name of the unfinished file: the same each time, so that the host that publishes again after a
+/// crash finds and replaces what the crash left.
+fn name_of(output: &Output, path: &Path) -> String {
+    let mut hasher = Sha256::new().chain_update(path.as_os_str().as_bytes());
+    match output {
+        Output::Inline { bytes, .. } => hasher.update(bytes),
+        Output::Stored { sha256, .. } => hasher.update(sha256.0),
+    }
+    let digest = Digest(hasher.finalize().into()).to_string();
+    format!(".pframe-{}", &digest[..16])
+}
+
+/// Makes the unfinished file; never writes through a link that somebody put there.
+fn begin(path: &Path) -> std::io::Result<(File, TempPath)> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = File::create_new(path)?;
+    Ok((file, TempPath::try_from_path(path)?))
 }
 
 /// Copies a result to a writer in blocks.
@@ -70,5 +96,26 @@ mod tests {
         }
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "new");
         assert_eq!(std::fs::read_dir(target.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_crash_left_is_replaced_and_a_link_in_its_place_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let store =
+            ResultStore::open_at(&directory.path().join("state"), Durability::Volatile).unwrap();
+        let folder = directory.path().join("out");
+        let target = folder.join("result.json");
+        let output = Output::inline(*b"result");
+        let unfinished = folder.join(name_of(&output, &target));
+        let elsewhere = directory.path().join("elsewhere");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(&elsewhere, "untouched").unwrap();
+        std::fs::write(&unfinished, "half a res").unwrap();
+        publish(&output, &target, &store).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &unfinished).unwrap();
+        publish(&output, &target, &store).unwrap();
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "result");
+        assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "untouched");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     }
 }

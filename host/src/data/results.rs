@@ -3,17 +3,18 @@
 //! Owns: the results directory. A file there is whole: it is written beside, synced, and renamed into place.
 //! Never: overwrites; the same digest is the same content.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pframe_core::event::Output;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::Digest;
 use pframe_core::units::ByteSize;
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::source::Bytes;
 
@@ -34,13 +35,30 @@ pub(crate) enum Durability {
 pub(crate) struct ResultStore {
     directory: Arc<Path>,
     durability: Durability,
+    /// How many results of unfinished jobs each file stands for: the same bytes are one file.
+    uses: Arc<Mutex<HashMap<Digest, u32>>>,
+    /// Removed with the last handle.
+    _temporary: Option<Arc<TempDir>>,
 }
 
 impl ResultStore {
     /// Opens the directory, making it where it is missing.
     pub(crate) fn open_at(directory: &Path, durability: Durability) -> Result<Self, Fault> {
-        std::fs::create_dir_all(directory.join("tmp")).map_err(|error| unusable(directory, &error))?;
-        Ok(Self { directory: directory.into(), durability })
+        std::fs::create_dir_all(directory.join("tmp"))
+            .map_err(|error| unusable(directory, &error))?;
+        let uses = Arc::default();
+        Ok(Self { directory: directory.into(), durability, uses, _temporary: None })
+    }
+
+    /// A private directory below `parent` that goes with the store's last handle.
+    pub(crate) fn passing_in(parent: &Path) -> Result<Self, Fault> {
+        std::fs::create_dir_all(parent).map_err(|error| unusable(parent, &error))?;
+        let directory = tempfile::Builder::new()
+            .prefix("pframe-")
+            .tempdir_in(parent)
+            .map_err(|error| unusable(parent, &error))?;
+        let store = Self::open_at(directory.path(), Durability::Volatile)?;
+        Ok(Self { _temporary: Some(Arc::new(directory)), ..store })
     }
 
     /// Removes what an interrupted host left half written.
@@ -56,6 +74,35 @@ impl ResultStore {
     /// Starts a new result.
     pub(crate) fn writer(&self) -> ResultWriter {
         ResultWriter { store: self.clone(), buffer: Vec::new(), spilled: None }
+    }
+
+    /// Counts one more result that this file stands for: it was made now, or by an earlier process.
+    pub(crate) fn use_once_more(&self, digest: Digest) {
+        *self.uses().entry(digest).or_default() += 1;
+    }
+
+    /// Counts one less, and removes the file that nobody needs any more.
+    pub(crate) fn release(&self, digest: &Digest) {
+        let mut uses = self.uses();
+        let left = uses.get_mut(digest).map_or(0, |count| {
+            *count = count.saturating_sub(1);
+            *count
+        });
+        if left > 0 {
+            return;
+        }
+        // Under the lock, so that nobody who makes the same result loses it: they count it first.
+        uses.remove(digest);
+        match std::fs::remove_file(self.path(digest)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%digest, %error, "a result that nobody needs cannot be removed");
+            }
+            _ => {}
+        }
+    }
+
+    fn uses(&self) -> MutexGuard<'_, HashMap<Digest, u32>> {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens a stored result.
@@ -75,7 +122,8 @@ impl ResultStore {
     /// Every stored result with its size, for cleaning up.
     pub(crate) fn stored(&self) -> impl Iterator<Item = (Digest, PathBuf, u64)> {
         let folders = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
-        let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten());
+        let files =
+            folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten());
         files.flatten().filter_map(|file| {
             let digest = file.file_name().to_str()?.parse().ok()?;
             Some((digest, file.path(), file.metadata().ok()?.len()))
@@ -192,6 +240,7 @@ impl Spilled {
         if store.durability == Durability::Synced {
             self.file.as_file().sync_data().map_err(|error| disk(&error))?;
         }
+        store.use_once_more(digest);
         self.file.persist(&path).map_err(|error| disk(&error.error))?;
         if store.durability == Durability::Synced {
             sync_directory(folder)?;
@@ -237,6 +286,38 @@ mod tests {
         let expected: [u8; 32] = Sha256::digest(vec![7; 100_000]).into();
         assert_eq!(digest, Digest(expected));
         assert_eq!(std::fs::read(store.path(&digest)).unwrap(), vec![7; 100_000]);
+    }
+
+    #[test]
+    fn a_passing_store_is_private_and_goes_with_its_last_handle() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().unwrap();
+        let store = ResultStore::passing_in(parent.path()).unwrap();
+        let mode = std::fs::metadata(&store.directory).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let other = store.clone();
+        drop(store);
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
+        drop(other);
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_goes_when_the_last_result_it_stands_for_is_released() {
+        let (_directory, store) = store();
+        let mut digests = Vec::new();
+        for _ in 0..2 {
+            let mut writer = store.writer();
+            writer.write(&[7; 100_000]).unwrap();
+            let Finished::Stored { digest, .. } = writer.finish().unwrap() else {
+                panic!("inline")
+            };
+            digests.push(digest);
+        }
+        store.release(&digests[0]);
+        assert!(store.path(&digests[0]).exists());
+        store.release(&digests[1]);
+        assert!(!store.path(&digests[1]).exists());
     }
 
     #[test]

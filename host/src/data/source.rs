@@ -166,11 +166,13 @@ impl SourceReader {
 }
 
 /// Modification time in nanoseconds since the Unix epoch; negative before it.
-pub(crate) fn modified_ns_of(metadata: &std::fs::Metadata) -> i128 {
+///
+/// 64 bits, because serde does not read 128 back from within an event; times outside are all the same.
+pub(crate) fn modified_ns_of(metadata: &std::fs::Metadata) -> i64 {
     let Ok(modified) = metadata.modified() else { return 0 };
     match modified.duration_since(UNIX_EPOCH) {
-        Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
-        Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_nanos()).unwrap_or(i64::MAX),
     }
 }
 

@@ -10,10 +10,11 @@ use pframe_core::chunking;
 use pframe_core::config::Config;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::job::{Chunking, JobRequest, JobSpec, Slice, Source, TaskRef};
-use pframe_core::units::Timestamp;
+use pframe_core::units::{ByteSize, Timestamp};
 
 use crate::data::inputs;
 use crate::data::source::{ReadProblem, SourceReader};
+use crate::machine::Machine;
 use crate::sandbox::Task;
 
 /// A job to submit.
@@ -28,15 +29,20 @@ pub struct Planned {
     pub chunks: Option<Arc<[Slice]>>,
 }
 
-/// Checks and measures a job. Relative paths count from `base`.
+/// Checks and measures a job. Relative paths count from `base`. Graphics memory is asked for only
+/// where there is some: without a graphics processor the work runs on the others.
 pub(super) fn plan(
     request: &JobRequest,
     task: &Task,
     config: &Config,
+    machine: &Machine,
     base: &Path,
     now: Timestamp,
 ) -> Result<Planned, Fault> {
-    let resolved = config.resolve(request)?;
+    let mut resolved = config.resolve(request)?;
+    if machine.gpus.is_empty() {
+        resolved.requirements.gpu_memory = ByteSize::ZERO;
+    }
     if matches!(resolved.chunking, Chunking::Custom) && !task.cuts() {
         return Err(Fault::new(Code::ExportMissing)
             .detail("`strategy: custom` needs an exported `pframe:task/chunker@0.1.0`"));

@@ -16,16 +16,17 @@ use pframe_core::resources::Capacity;
 use pframe_core::scheduler::{Decision, Scheduler, Settings, TenantSettings};
 use pframe_core::units::{ByteSize, CpuCores, Timestamp};
 
+use super::Reporter;
 use super::clock::Clock;
 use super::control::Control;
-use super::inbox::Inbox;
 use super::ledger::Ledger;
-use super::Reporter;
+use super::leftovers::Leftovers;
 use super::run::{Engine, Shared};
 use super::workbench::Workbench;
 use crate::data::results::{Durability, ResultStore};
 use crate::executor::{LogStore, Site, ThreadExecutor};
-use crate::journal::{HostLock, Journal, MemoryJournal, SqliteJournal};
+use crate::inbox::Inbox;
+use crate::journal::{HostLock, Journal, MemoryJournal, NewRun, SqliteJournal};
 use crate::machine::Machine;
 use crate::registry::{Registry, RegistrySettings};
 use crate::sandbox::{Sandbox, SandboxSettings};
@@ -41,12 +42,7 @@ const GUEST_MEMORY_MAX: ByteSize = ByteSize::gib(4);
 #[derive(Debug, Clone)]
 pub(crate) enum Work {
     /// The unfinished run of this key, else a new run.
-    Keyed {
-        /// Digest of the checked jobs and their components.
-        key: String,
-        /// The job file, for people.
-        file: String,
-    },
+    Keyed(NewRun),
     /// This unfinished run.
     Run(i64),
 }
@@ -163,8 +159,10 @@ impl Prepared {
 
     /// Opens the journal and starts the threads.
     pub(crate) fn start(self, work: Option<&Work>) -> Result<Engine, Fault> {
-        let Self { builder, workbench } = self;
-        let state = State::open(builder.state_dir.as_deref(), work)?;
+        let Self { mut builder, workbench } = self;
+        let scratch = workbench.config.temp_storage.as_ref().map(PathBuf::from);
+        let scratch = scratch.unwrap_or_else(std::env::temp_dir);
+        let state = State::open(builder.state_dir.as_deref(), &scratch, work)?;
         let components_dir = builder.state_dir.as_ref().map(|state| state.join("components"));
         workbench.registry.keep_copies_in(components_dir)?;
         let inbox = Arc::new(Inbox::default());
@@ -180,7 +178,11 @@ impl Prepared {
         let executor = ThreadExecutor::start(site, workbench.workers as usize)?;
         let clock = Clock::start(state.newest);
         let (scheduler, recovered) = recover(&state.records, clock, &workbench, &ledger)?;
+        builder.reporters.iter_mut().for_each(|reporter| reporter.begin(&state.records));
+        let mut leftovers = Leftovers::new(state.results.clone());
+        leftovers.recover(&state.records);
         let control = Control {
+            leftovers,
             clock,
             inbox: Arc::clone(&inbox),
             ledger: Arc::clone(&ledger),
@@ -190,7 +192,8 @@ impl Prepared {
             reporters: builder.reporters,
             last_seq: state.last_seq,
         };
-        let shared = Shared { workbench, inbox, ledger, results: state.results, run: state.run };
+        let (results, run, jobs_wanted) = (state.results, state.run, state.jobs_wanted);
+        let shared = Shared { workbench, inbox, ledger, results, run, jobs_wanted };
         Ok(Engine::start(shared, control, recovered, state.lock))
     }
 }
@@ -233,15 +236,16 @@ struct State {
     last_seq: u64,
     newest: Timestamp,
     run: Option<i64>,
+    jobs_wanted: u64,
     results: ResultStore,
     logs: Option<LogStore>,
 }
 
 impl State {
-    fn open(state_dir: Option<&Path>, work: Option<&Work>) -> Result<Self, Fault> {
+    fn open(state_dir: Option<&Path>, scratch: &Path, work: Option<&Work>) -> Result<Self, Fault> {
         match state_dir {
             Some(state_dir) => Self::durable(state_dir, work),
-            None => Self::volatile(),
+            None => Self::volatile(scratch),
         }
     }
 
@@ -254,11 +258,11 @@ impl State {
         let now = Clock::start(Timestamp::default()).now();
         let records = match work {
             Some(Work::Run(run)) => journal.continue_run_id(*run)?,
-            Some(Work::Keyed { key, file }) => match journal.continue_run(key)? {
+            Some(Work::Keyed(new)) => match journal.continue_run(&new.key)? {
                 Some(records) => records,
-                None => begin(&mut journal, key, file, now)?,
+                None => begin(&mut journal, new, now)?,
             },
-            None => begin(&mut journal, "library", "", now)?,
+            None => begin(&mut journal, &NewRun::default(), now)?,
         };
         let results = ResultStore::open_at(&state_dir.join("results"), Durability::Synced)?;
         results.sweep();
@@ -267,6 +271,7 @@ impl State {
             last_seq: journal.last_seq(),
             newest: records.last().map_or(Timestamp::default(), |record| record.at),
             run: Some(journal.run()),
+            jobs_wanted: journal.jobs_wanted()?,
             logs: Some(LogStore::of_run(state_dir, journal.run())),
             journal: Box::new(journal),
             records,
@@ -274,9 +279,8 @@ impl State {
         })
     }
 
-    /// Large results still need files; they go with the process.
-    fn volatile() -> Result<Self, Fault> {
-        let directory = std::env::temp_dir().join(format!("pframe-{}", std::process::id()));
+    /// Large results still need files; they go with the last handle to a result.
+    fn volatile(scratch: &Path) -> Result<Self, Fault> {
         Ok(Self {
             lock: None,
             journal: Box::new(MemoryJournal),
@@ -284,19 +288,15 @@ impl State {
             last_seq: 0,
             newest: Timestamp::default(),
             run: None,
-            results: ResultStore::open_at(&directory, Durability::Volatile)?,
+            jobs_wanted: 0,
+            results: ResultStore::passing_in(scratch)?,
             logs: None,
         })
     }
 }
 
-fn begin(
-    journal: &mut SqliteJournal,
-    key: &str,
-    file: &str,
-    now: Timestamp,
-) -> Result<Vec<Record>, Fault> {
-    journal.begin_run(key, file, now)?;
+fn begin(journal: &mut SqliteJournal, new: &NewRun, now: Timestamp) -> Result<Vec<Record>, Fault> {
+    journal.begin_run(new, now)?;
     Ok(Vec::new())
 }
 
@@ -312,7 +312,7 @@ fn recover(
         return Ok((Scheduler::new(settings), None));
     }
     let mut scheduler = Scheduler::replay(settings, records)?;
-    ledger.apply(records);
+    ledger.recover(records)?;
     let unfinished: Vec<_> = {
         let report = ledger.report();
         let open = report.jobs().into_iter().filter(|job| scheduler.state(&job.spec.id).is_some());
@@ -320,7 +320,6 @@ fn recover(
     };
     for spec in &unfinished {
         workbench.registry.restore(&spec.task.component)?;
-        ledger.open(&spec.id)?;
     }
     let decision = scheduler.recover(clock.now());
     Ok((scheduler, Some(decision)))

@@ -15,9 +15,10 @@ use pframe_core::units::Timestamp;
 
 use super::Reporter;
 use super::clock::Clock;
-use super::inbox::{Inbox, Mail};
 use super::ledger::Ledger;
+use super::leftovers::Leftovers;
 use crate::executor::Executor;
+use crate::inbox::{Inbox, Mail};
 use crate::journal::Journal;
 
 /// Everything the loop owns.
@@ -28,6 +29,7 @@ pub(super) struct Control {
     pub(super) scheduler: Scheduler,
     pub(super) journal: Box<dyn Journal>,
     pub(super) executor: Box<dyn Executor>,
+    pub(super) leftovers: Leftovers,
     pub(super) reporters: Vec<Box<dyn Reporter>>,
     pub(super) last_seq: u64,
 }
@@ -128,6 +130,7 @@ impl Control {
             self.executor.obey(command);
         }
         self.ledger.apply(&records);
+        self.leftovers.apply(&records);
         for reporter in &mut self.reporters {
             reporter.show(&records);
         }

@@ -15,10 +15,10 @@ use pframe_core::scheduler::Message;
 use pframe_core::state::JobState;
 use pframe_core::units::ByteSize;
 
-use super::inbox::Inbox;
 use super::ledger::{Cell, Ledger};
 use crate::data::publish::copy;
 use crate::data::results::ResultStore;
+use crate::inbox::Inbox;
 
 /// One submitted job. Clones follow the same job.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@
 //! Never: knows more than was recorded, but for results that could not be published.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pframe_core::event::{Event, Output, Record};
 use pframe_core::fault::{Code, Fault};
@@ -70,12 +70,33 @@ impl Cell {
 #[derive(Debug)]
 pub(super) struct Ledger {
     cells: Mutex<HashMap<JobId, Arc<Cell>>>,
+    /// Jobs of the continued run in the order of their acceptance, those that had ended among them.
+    recovered: OnceLock<Vec<(JobId, Arc<Cell>)>>,
     report: Mutex<Report>,
 }
 
 impl Ledger {
     pub(super) fn new() -> Self {
-        Self { cells: Mutex::default(), report: Mutex::new(Report::keeping(ENDED_KEPT)) }
+        let report = Mutex::new(Report::keeping(ENDED_KEPT));
+        Self { cells: Mutex::default(), recovered: OnceLock::new(), report }
+    }
+
+    /// Folds what an earlier process recorded; its jobs can be followed, even those that had ended.
+    pub(super) fn recover(&self, records: &[Record]) -> Result<(), Fault> {
+        let accepted = records.iter().filter_map(|record| match &record.event {
+            Event::JobAccepted { job } => Some(job.id.clone()),
+            _ => None,
+        });
+        let cells: Vec<_> =
+            accepted.map(|id| Ok((id.clone(), self.open(&id)?))).collect::<Result<_, Fault>>()?;
+        self.apply(records);
+        self.recovered.set(cells).expect("an engine recovers once");
+        Ok(())
+    }
+
+    /// The jobs of the continued run, in the order of their acceptance.
+    pub(super) fn recovered(&self) -> &[(JobId, Arc<Cell>)] {
+        self.recovered.get().map_or(&[], Vec::as_slice)
     }
 
     /// Opens a place for a job; an id that is in use is refused.

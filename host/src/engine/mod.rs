@@ -8,8 +8,8 @@ mod builder;
 mod clock;
 mod control;
 mod handle;
-mod inbox;
 mod ledger;
+mod leftovers;
 mod run;
 mod workbench;
 
@@ -20,14 +20,18 @@ pub use run::Engine;
 pub(crate) use run::Remote;
 pub use workbench::TaskInfo;
 
-pub(crate) use builder::Work;
-pub(crate) use inbox::Inbox;
+pub(crate) use builder::{Prepared, Work};
 pub(crate) use workbench::Workbench;
 
 use pframe_core::event::Record;
 
 /// Whoever wants to see what became true: a terminal, a file, a metric.
 pub trait Reporter: Send {
+    /// Sees, before anything else, what an earlier process recorded of the run that is continued.
+    fn begin(&mut self, history: &[Record]) {
+        let _ = history;
+    }
+
     /// Sees the records of one turn, in order, after they are durable.
     fn show(&mut self, records: &[Record]);
 }

@@ -19,10 +19,10 @@ use super::admission::{Job, Planned};
 use super::builder::EngineBuilder;
 use super::control::Control;
 use super::handle::{BatchHandle, JobHandle};
-use super::inbox::{Inbox, Mail};
-use super::ledger::Ledger;
+use super::ledger::{Cell, Ledger};
 use super::workbench::{TaskInfo, Workbench};
 use crate::data::results::ResultStore;
+use crate::inbox::{Inbox, Mail};
 use crate::journal::HostLock;
 use crate::machine::{Machine, memory_within_reach};
 use crate::registry::Registry;
@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub(super) ledger: Arc<Ledger>,
     pub(super) results: ResultStore,
     pub(super) run: Option<i64>,
+    /// How many jobs the run is about.
+    pub(super) jobs_wanted: u64,
 }
 
 impl Engine {
@@ -126,14 +128,24 @@ impl Engine {
 
     /// The handle of a job that has not ended.
     pub fn handle(&self, job: &JobId) -> Option<JobHandle> {
+        self.shared.ledger.cell(job).map(|cell| self.handle_of(job, cell))
+    }
+
+    /// Handles of the jobs of a continued run, in the order of acceptance, those that had ended among them.
+    pub(crate) fn recovered(&self) -> Vec<JobHandle> {
+        let recovered = self.shared.ledger.recovered().iter();
+        recovered.map(|(job, cell)| self.handle_of(job, Arc::clone(cell))).collect()
+    }
+
+    fn handle_of(&self, job: &JobId, cell: Arc<Cell>) -> JobHandle {
         let shared = &self.shared;
-        Some(JobHandle {
+        JobHandle {
             id: job.clone(),
-            cell: shared.ledger.cell(job)?,
+            cell,
             ledger: Arc::clone(&shared.ledger),
             inbox: Arc::clone(&shared.inbox),
             results: shared.results.clone(),
-        })
+        }
     }
 
     /// Reports on all jobs, in the order of their acceptance.
@@ -209,8 +221,11 @@ impl Engine {
     }
 
     /// Records that the run is over: every job has ended and every result stands where it was wanted.
+    /// A run of which some jobs were never accepted is not.
     pub(crate) fn finish_run(&self) {
-        self.shared.inbox.tell(Mail::FinishRun);
+        if self.totals().jobs() >= self.shared.jobs_wanted {
+            self.shared.inbox.tell(Mail::FinishRun);
+        }
     }
 }
 

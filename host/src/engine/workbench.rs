@@ -89,7 +89,8 @@ impl Workbench {
     /// Checks and measures a job.
     pub(crate) fn plan(&self, job: &Job) -> Result<Planned, Fault> {
         let now = Clock::start(Timestamp::default()).now();
-        admission::plan(job, &*self.task(&job.task)?, &self.config, &self.base_dir, now)
+        let task = self.task(&job.task)?;
+        admission::plan(job, &task, &self.config, &self.machine, &self.base_dir, now)
     }
 
     /// What is known about a registered task type.
@@ -119,6 +120,11 @@ impl Workbench {
 
     pub(crate) fn capacity(&self) -> Capacity {
         self.capacity
+    }
+
+    /// Threads that run guests.
+    pub(crate) fn workers(&self) -> u32 {
+        self.workers
     }
 
     pub(crate) fn registry(&self) -> &Registry {

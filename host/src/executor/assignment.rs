@@ -107,6 +107,7 @@ pub(super) fn granted(site: &Site, start: &Start) -> Result<Granted, Fault> {
 
 fn variable(site: &Site, name: &str) -> Result<String, Fault> {
     site.environment.get(name).cloned().ok_or_else(|| {
-        Fault::new(Code::GrantRefused).detail(format!("`env: {name}`: the host has no such variable"))
+        Fault::new(Code::GrantRefused)
+            .detail(format!("`env: {name}`: the host has no such variable"))
     })
 }

@@ -22,12 +22,16 @@ use crate::capability::progress::ProgressSink;
 use crate::capability::stdio::Capture;
 use crate::data::publish::publish;
 use crate::data::results::ResultStore;
-use crate::engine::Inbox;
+use crate::inbox::Inbox;
 use crate::registry::Registry;
 use crate::sandbox::{Order, Sandbox, Stop, run};
 
 /// How long the end of the process waits for a thread that is stuck in the operating system.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
+
+/// How long a batch may take before what it has not begun is given back: behind an attempt that is
+/// slower than its kind used to be, quick ones would wait although another thread is free.
+const BATCH_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Everything that attempts share.
 pub(crate) struct Site {
@@ -120,8 +124,9 @@ impl Drop for ThreadExecutor {
 
 async fn run_batch(site: Arc<Site>, waiting: Vec<(Start, Stop)>) {
     let ordered = Instant::now();
-    let mut rest = Rest { site: &site, waiting: waiting.into_iter().rev().collect() };
-    while let Some((start, stop)) = rest.waiting.pop() {
+    let mut rest =
+        Rest { site: &site, waiting: waiting.into_iter().rev().collect(), is_first: true };
+    while let Some((start, stop)) = rest.next(ordered) {
         let mut report = Report { inbox: &site.inbox, attempt: Some(start.attempt.clone()) };
         let mut usage = Usage { queued: ordered.elapsed(), ..Usage::default() };
         let outcome = match perform(&site, &start, stop, &mut usage).await {
@@ -179,7 +184,23 @@ fn keep_talk(site: &Site, attempt: &AttemptId, talk: &Capture) {
 /// Attempts of a batch that have not begun. What is left when the batch falls is given back.
 struct Rest<'a> {
     site: &'a Site,
+    /// The next one last.
     waiting: Vec<(Start, Stop)>,
+    is_first: bool,
+}
+
+impl Rest<'_> {
+    /// The next attempt; none where the batch has taken too long, unless its job asked for the batch.
+    fn next(&mut self, ordered: Instant) -> Option<(Start, Stop)> {
+        let next = self.waiting.pop()?;
+        let is_first = self.is_first;
+        self.is_first = false;
+        if is_first || next.0.job.batch.is_some() || ordered.elapsed() < BATCH_PATIENCE {
+            return Some(next);
+        }
+        self.waiting.push(next);
+        None
+    }
 }
 
 impl Drop for Rest<'_> {

@@ -10,7 +10,7 @@ mod sqlite;
 
 pub(crate) use lock::HostLock;
 pub(crate) use reader::{JournalReader, RunSummary};
-pub(crate) use sqlite::SqliteJournal;
+pub(crate) use sqlite::{NewRun, SqliteJournal};
 
 use pframe_core::event::Record;
 use pframe_core::fault::Fault;

@@ -3,13 +3,15 @@
 //! Owns: what `status`, `explain` and `logs` see.
 //! Never: writes, and never waits for the writer.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use pframe_core::event::{Event, Record};
 use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::JobId;
 use pframe_core::units::Timestamp;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::schema::{sql, version};
 use super::sqlite::FILE_NAME;
@@ -21,6 +23,8 @@ pub(crate) struct RunSummary {
     pub(crate) id: i64,
     /// The job file it came from.
     pub(crate) file: String,
+    /// How many jobs the file had.
+    pub(crate) jobs: u64,
     /// When it began.
     pub(crate) started_at: Timestamp,
     /// When its last job ended; `None` while there is work left.
@@ -41,8 +45,7 @@ impl JournalReader {
             return Ok(None);
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(path, flags).map_err(|error| sql(&error))?;
+        let connection = Connection::open_with_flags(path, flags).map_err(|error| sql(&error))?;
         match version(&connection)? {
             0 => Ok(None),
             _ => Ok(Some(Self { connection })),
@@ -51,15 +54,60 @@ impl JournalReader {
 
     /// All runs, oldest first.
     pub(crate) fn runs(&self) -> Result<Vec<RunSummary>, Fault> {
-        let query = "SELECT id, file, started_at, finished_at FROM runs ORDER BY id";
+        let query = "SELECT id, file, jobs, started_at, finished_at FROM runs ORDER BY id";
         let mut statement = self.connection.prepare(query).map_err(|error| sql(&error))?;
         let rows = statement.query_map([], summary).map_err(|error| sql(&error))?;
         rows.collect::<Result<_, _>>().map_err(|error| sql(&error))
     }
 
-    /// Everything recorded of a run.
-    pub(crate) fn records(&self, run: i64) -> Result<Vec<Record>, Fault> {
-        read_records(&self.connection, run)
+    /// Hands over everything recorded of a run, without the bytes of results.
+    pub(crate) fn each(&self, run: i64, see: impl FnMut(&Record)) -> Result<(), Fault> {
+        let query = "SELECT seq, at, body, NULL FROM events WHERE run = ?1 ORDER BY seq";
+        self.each_row(query, params![run], see)
+    }
+
+    /// The same for one job of the run.
+    pub(crate) fn each_of_job(
+        &self,
+        run: i64,
+        job: &JobId,
+        see: impl FnMut(&Record),
+    ) -> Result<(), Fault> {
+        let query =
+            "SELECT seq, at, body, NULL FROM events WHERE run = ?1 AND job = ?2 ORDER BY seq";
+        self.each_row(query, params![run, job.as_str()], see)
+    }
+
+    fn each_row(
+        &self,
+        query: &str,
+        parameters: &[&dyn rusqlite::ToSql],
+        mut see: impl FnMut(&Record),
+    ) -> Result<(), Fault> {
+        let mut statement = self.connection.prepare(query).map_err(|error| sql(&error))?;
+        let mut rows = statement.query(parameters).map_err(|error| sql(&error))?;
+        while let Some(row) = rows.next().map_err(|error| sql(&error))? {
+            see(&record(row)?);
+        }
+        Ok(())
+    }
+
+    /// The newest run that has this job.
+    pub(crate) fn newest_run_of(&self, job: &JobId) -> Result<Option<i64>, Fault> {
+        let query = "SELECT run FROM events WHERE job = ?1 ORDER BY seq DESC LIMIT 1";
+        let run = self.connection.query_row(query, [job.as_str()], |row| row.get(0));
+        run.optional().map_err(|error| sql(&error))
+    }
+
+    /// Bytes that each run takes in the journal.
+    pub(crate) fn bytes_by_run(&self) -> Result<BTreeMap<i64, u64>, Fault> {
+        let query =
+            "SELECT run, sum(length(body) + coalesce(length(bytes), 0)) FROM events GROUP BY run";
+        let mut statement = self.connection.prepare(query).map_err(|error| sql(&error))?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0)))
+        });
+        rows.map_err(|error| sql(&error))?.collect::<Result<_, _>>().map_err(|error| sql(&error))
     }
 }
 
@@ -68,8 +116,9 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
     Ok(RunSummary {
         id: row.get(0)?,
         file: row.get(1)?,
-        started_at: time(row.get(2)?),
-        finished_at: row.get::<_, Option<i64>>(3)?.map(time),
+        jobs: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
+        started_at: time(row.get(3)?),
+        finished_at: row.get::<_, Option<i64>>(4)?.map(time),
     })
 }
 

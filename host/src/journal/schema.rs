@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &["
         id          INTEGER PRIMARY KEY,
         key         TEXT NOT NULL,    -- digest of the checked jobs and their components
         file        TEXT NOT NULL,    -- the job file, for people
+        jobs        INTEGER NOT NULL, -- how many the file has; fewer are recorded if the host died early
         started_at  INTEGER NOT NULL, -- microseconds since the Unix epoch, as all times here
         finished_at INTEGER
     );
@@ -32,7 +33,9 @@ const MIGRATIONS: &[&str] = &["
 
 pub(super) fn sql(error: &rusqlite::Error) -> Fault {
     let code = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull | rusqlite::ErrorCode::SystemIoFailure) => Code::DiskFull,
+        Some(rusqlite::ErrorCode::DiskFull | rusqlite::ErrorCode::SystemIoFailure) => {
+            Code::DiskFull
+        }
         _ => Code::StateUnusable,
     };
     Fault::new(code).detail(format!("journal: {error}"))

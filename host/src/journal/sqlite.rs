@@ -19,6 +19,17 @@ pub(super) const FILE_NAME: &str = "journal.sqlite";
 /// Pages of the write-ahead log before it is folded into the database (4 KiB each).
 const CHECKPOINT_PAGES: i64 = 4000;
 
+/// What a new run is about.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewRun {
+    /// Digest of the checked jobs and their components; the same jobs again have the same key.
+    pub(crate) key: String,
+    /// The job file, for people.
+    pub(crate) file: String,
+    /// How many jobs the file has.
+    pub(crate) jobs: u32,
+}
+
 /// The journal of one run.
 #[derive(Debug)]
 pub(crate) struct SqliteJournal {
@@ -66,15 +77,25 @@ impl SqliteJournal {
     }
 
     /// Begins a new run.
-    pub(crate) fn begin_run(&mut self, key: &str, file: &str, at: Timestamp) -> Result<(), Fault> {
+    pub(crate) fn begin_run(&mut self, new: &NewRun, at: Timestamp) -> Result<(), Fault> {
         self.connection
             .execute(
-                "INSERT INTO runs (key, file, started_at) VALUES (?1, ?2, ?3)",
-                params![key, file, integer(at.0)],
+                "INSERT INTO runs (key, file, jobs, started_at) VALUES (?1, ?2, ?3, ?4)",
+                params![new.key, new.file, new.jobs, integer(at.0)],
             )
             .map_err(|error| sql(&error))?;
         self.run = self.connection.last_insert_rowid();
         Ok(())
+    }
+
+    /// How many jobs the run being written is about.
+    pub(crate) fn jobs_wanted(&self) -> Result<u64, Fault> {
+        let query = "SELECT jobs FROM runs WHERE id = ?1";
+        let jobs: i64 = self
+            .connection
+            .query_row(query, [self.run], |row| row.get(0))
+            .map_err(|error| sql(&error))?;
+        Ok(u64::try_from(jobs).unwrap_or(0))
     }
 
     /// The number of the run being written.
@@ -82,18 +103,27 @@ impl SqliteJournal {
         self.run
     }
 
-    /// Removes finished runs that ended before `before`, with their events; returns how many.
-    pub(crate) fn forget_runs(&mut self, before: Timestamp) -> Result<usize, Fault> {
+    /// Removes these runs, where they are finished, with their events; returns how many were.
+    pub(crate) fn forget(&mut self, runs: &[i64]) -> Result<usize, Fault> {
         let transaction = self.connection.transaction().map_err(|error| sql(&error))?;
-        let old = "SELECT id FROM runs WHERE finished_at IS NOT NULL AND finished_at < ?1";
-        transaction
-            .execute(&format!("DELETE FROM events WHERE run IN ({old})"), [integer(before.0)])
-            .map_err(|error| sql(&error))?;
-        let runs = transaction
-            .execute(&format!("DELETE FROM runs WHERE id IN ({old})"), [integer(before.0)])
-            .map_err(|error| sql(&error))?;
+        let mut forgotten = 0;
+        for run in runs {
+            let finished = "DELETE FROM runs WHERE id = ?1 AND finished_at IS NOT NULL";
+            if transaction.execute(finished, [run]).map_err(|error| sql(&error))? > 0 {
+                transaction
+                    .execute("DELETE FROM events WHERE run = ?1", [run])
+                    .map_err(|error| sql(&error))?;
+                forgotten += 1;
+            }
+        }
         transaction.commit().map_err(|error| sql(&error))?;
-        Ok(runs)
+        Ok(forgotten)
+    }
+
+    /// Gives the space of what was removed back to the file system.
+    pub(crate) fn shrink(&mut self) -> Result<(), Fault> {
+        let steps = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
+        self.connection.execute_batch(steps).map_err(|error| sql(&error))
     }
 }
 
@@ -156,9 +186,13 @@ mod tests {
 
     use super::*;
 
+    fn new_run() -> NewRun {
+        NewRun { key: "key".into(), file: "jobs.yaml".into(), jobs: 1 }
+    }
+
     fn succeeded(seq: u64, bytes: &[u8]) -> Record {
         let attempt = AttemptId { job: "a".parse().unwrap(), step: Step::Run(0), number: 1 };
-        let output = Output::inline(Arc::from(bytes));
+        let output = Output::inline(Arc::<[u8]>::from(bytes));
         let event = Event::AttemptSucceeded { attempt, usage: Usage::default(), output };
         Record { seq, at: Timestamp(seq), event }
     }
@@ -168,7 +202,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let records = vec![succeeded(1, b"one"), succeeded(2, &[0, 255])];
         let mut journal = SqliteJournal::open(directory.path()).unwrap();
-        journal.begin_run("key", "jobs.yaml", Timestamp(0)).unwrap();
+        journal.begin_run(&new_run(), Timestamp(0)).unwrap();
         journal.append(&records).unwrap();
         drop(journal);
         let mut again = SqliteJournal::open(directory.path()).unwrap();
@@ -180,11 +214,11 @@ mod tests {
     fn a_finished_run_is_not_continued() {
         let directory = tempfile::tempdir().unwrap();
         let mut journal = SqliteJournal::open(directory.path()).unwrap();
-        journal.begin_run("key", "jobs.yaml", Timestamp(0)).unwrap();
+        journal.begin_run(&new_run(), Timestamp(0)).unwrap();
         journal.append(&[succeeded(1, b"one")]).unwrap();
         journal.finish_run().unwrap();
         assert_eq!(journal.continue_run("key").unwrap(), None);
-        assert_eq!(journal.forget_runs(Timestamp(10)).unwrap(), 1);
+        assert_eq!(journal.forget(&[journal.run()]).unwrap(), 1);
     }
 
     #[test]

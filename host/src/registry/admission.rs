@@ -53,9 +53,13 @@ pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
 
 fn read(path: &Path, bytes_max: ByteSize) -> Result<Vec<u8>, Fault> {
     let shown = path.display();
-    let missing = |why: String| Fault::new(Code::ComponentMissing).detail(format!("`{shown}`: {why}"));
+    let missing =
+        |why: String| Fault::new(Code::ComponentMissing).detail(format!("`{shown}`: {why}"));
     // The kind is asked before opening: opening a pipe that nobody writes would wait for ever.
-    let metadata = std::fs::metadata(path).map_err(|error| missing(error.to_string()))?;
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => missing("there is no such file".into()),
+        _ => missing(error.to_string()),
+    })?;
     if !metadata.is_file() {
         return Err(missing("not a regular file".into()));
     }
@@ -65,9 +69,11 @@ fn read(path: &Path, bytes_max: ByteSize) -> Result<Vec<u8>, Fault> {
         .map_err(|error| missing(error.to_string()))?;
     if bytes.len() as u64 > bytes_max.bytes() {
         let size = ByteSize(metadata.len());
-        return Err(Fault::new(Code::ComponentTooLarge)
-            .detail(format!("`{shown}`"))
-            .hit("component_bytes_max", bytes_max, size));
+        return Err(Fault::new(Code::ComponentTooLarge).detail(format!("`{shown}`")).hit(
+            "component_bytes_max",
+            bytes_max,
+            size,
+        ));
     }
     Ok(bytes)
 }

@@ -181,7 +181,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let (directory, cache) = cache();
         cache.put(&Digest([1; 32]), b"code");
-        let mode = std::fs::metadata(directory.path().join("seal.key")).unwrap().permissions().mode();
+        let mode =
+            std::fs::metadata(directory.path().join("seal.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -64,6 +64,7 @@ impl Registry {
     /// From now on components are copied to `directory`, or not at all; those that waited first.
     pub(crate) fn keep_copies_in(&self, directory: Option<PathBuf>) -> Result<(), Fault> {
         let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        directory.iter().for_each(|directory| sweep(directory));
         let next = directory.map_or(Copies::Off, Copies::Kept);
         if let (Copies::Waiting(waiting), Copies::Kept(directory)) = (&*copies, &next) {
             waiting.iter().try_for_each(|admitted| keep_copy(directory, admitted))?;
@@ -180,6 +181,16 @@ impl Registry {
     }
 }
 
+/// Removes copies that an interrupted host left half written. The state directory has one host at a time.
+fn sweep(directory: &Path) {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.path().extension().is_none_or(|it| it != "wasm")) {
+        if let Err(error) = std::fs::remove_file(entry.path()) {
+            tracing::warn!(%error, "a leftover of a component's copy cannot be removed");
+        }
+    }
+}
+
 /// Where the copy of a component lies.
 pub(crate) fn copy_path(directory: &Path, digest: &Digest) -> PathBuf {
     directory.join(format!("{digest}.wasm"))
@@ -207,7 +218,10 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Loads native code that [`ArtefactCache`] sealed.
-#[expect(unsafe_code, reason = "the bytes carry this host's own seal over this engine's own output")]
+#[expect(
+    unsafe_code,
+    reason = "the bytes carry this host's own seal over this engine's own output"
+)]
 fn load_artefact(engine: &wasmtime::Engine, artefact: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: `artefact` was produced by `Component::serialize` of an engine with the same
     // compatibility hash (it is part of the folder's name) and has not changed since: its MAC was

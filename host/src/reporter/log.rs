@@ -22,7 +22,7 @@ pub(crate) fn start(level: LogLevel, is_asked_for: bool) {
     };
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(|| super::screen::Log)
         .with_ansi(is_colourful())
         .with_target(false)
         .try_init();

@@ -3,13 +3,13 @@
 //! Owns: how a fault looks to a person: what happened, to whom, what to do.
 //! Never: fails because stderr is closed.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use pframe_core::fault::Fault;
 
 /// Says a line.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    super::screen::write(format!("{line}\n").as_bytes());
 }
 
 /// True where colour is welcome: a terminal, and nobody said `NO_COLOR`.
@@ -26,11 +26,8 @@ pub(crate) fn tell_fault(fault: &Fault, place: &str) {
 pub(crate) fn fault_text(fault: &Fault, place: &str, colourful: bool) -> String {
     let (red, bold, end) =
         if colourful { ("\u{1b}[31;1m", "\u{1b}[1m", "\u{1b}[0m") } else { ("", "", "") };
-    let mut lines = vec![format!(
-        "{red}error[{}]{end}{bold}: {}{end}",
-        fault.code,
-        fault.code.title()
-    )];
+    let mut lines =
+        vec![format!("{red}error[{}]{end}{bold}: {}{end}", fault.code, fault.code.title())];
     if !place.is_empty() {
         lines.push(format!("  {place}"));
     }

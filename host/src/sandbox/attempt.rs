@@ -9,15 +9,15 @@ use pframe_core::fault::{Code, Fault};
 use pframe_core::job::Slice;
 use pframe_core::limits::{Limits, Usage};
 use pframe_core::units::Fuel;
-use wasmtime::component::{ComponentExportIndex, Instance, Resource, TypedFunc};
 use wasmtime::Store;
+use wasmtime::component::{ComponentExportIndex, Instance, Resource, TypedFunc};
 
+use super::ending;
 use super::engine::Sandbox;
 use super::meter::Metered;
 use super::state::{AttemptState, Watch, store};
 use super::stop::Stop;
 use super::task::{Collector, Exports, Task};
-use super::ending;
 use crate::capability::bindings::pframe::task::types::{Failure, Span, Unit};
 use crate::capability::input::{ChunkHandle, Part, PartialsHandle, SourceHandle};
 use crate::capability::output::SharedOutput;
@@ -219,9 +219,8 @@ impl<'a> Attempt<'a> {
         match status {
             Status::Ok => Ok(()),
             Status::Failed(failure) => Err(handler_fault(failure)),
-            Status::CommandFailed(status) => {
-                Err(Fault::new(Code::Permanent).detail(format!("the command ended with status {status}")))
-            }
+            Status::CommandFailed(status) => Err(Fault::new(Code::Permanent)
+                .detail(format!("the command ended with status {status}"))),
         }
     }
 

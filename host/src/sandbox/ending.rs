@@ -5,7 +5,7 @@
 
 use pframe_core::fault::{Code, Fault, GuestText};
 use pframe_core::units::{ByteSize, Fuel};
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::state::{AttemptState, HANDLES_MAX, HOSTCALL_BYTES_MAX};
@@ -46,7 +46,9 @@ fn untyped(error: &wasmtime::Error) -> Fault {
         let limit = ByteSize(HOSTCALL_BYTES_MAX as u64);
         return Fault::new(Code::HostcallData).hit("data of one call", limit, "more");
     }
-    if text.contains("store handle limit exceeded") || text.contains("resource table has no free keys") {
+    if text.contains("store handle limit exceeded")
+        || text.contains("resource table has no free keys")
+    {
         return Fault::new(Code::Handles).hit("handles", HANDLES_MAX, "more");
     }
     if text.starts_with("requested len") && text.contains("exceeds limit") {
@@ -67,23 +69,33 @@ fn untyped(error: &wasmtime::Error) -> Fault {
     Fault::new(Code::Trap).detail(GuestText::new(&text).as_str())
 }
 
+/// The guest's own functions, innermost first. What a panic runs through on its way out is left out:
+/// it is the same in every panic and would push the interesting frames off the list.
 fn backtrace(error: &wasmtime::Error) -> Vec<GuestText> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
-    let frames = backtrace.frames().iter().take(FRAMES_MAX);
-    frames
-        .map(|frame| match frame.func_name() {
-            Some(name) => GuestText::new(&rustc_demangle(name)),
-            None => GuestText::new(&format!("function {}", frame.func_index())),
-        })
-        .collect()
+    let names: Vec<String> = backtrace.frames().iter().map(name_of).collect();
+    let own = names.iter().position(|name| !is_panic_machinery(name)).unwrap_or(0);
+    names[own..].iter().take(FRAMES_MAX).map(|name| GuestText::new(name)).collect()
 }
 
-/// Drops the hash that rustc appends (`…::h0123456789abcdef`); other names pass as they are.
-fn rustc_demangle(name: &str) -> String {
-    match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            path.to_owned()
-        }
-        _ => name.to_owned(),
+fn name_of(frame: &FrameInfo) -> String {
+    match frame.func_name() {
+        Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+        None => format!("function {}", frame.func_index()),
     }
+}
+
+fn is_panic_machinery(name: &str) -> bool {
+    const STARTS: [&str; 9] = [
+        "abort",
+        "std::",
+        "<std::",
+        "core::panicking",
+        "core::option::",
+        "core::result::",
+        "alloc::alloc::",
+        "__rustc",
+        "rust_",
+    ];
+    STARTS.iter().any(|start| name.starts_with(start))
 }

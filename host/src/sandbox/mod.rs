@@ -20,4 +20,4 @@ pub(crate) mod ticker;
 pub(crate) use attempt::{Assignment, Order, Product, run};
 pub(crate) use engine::{Sandbox, SandboxSettings};
 pub(crate) use stop::Stop;
-pub(crate) use task::Task;
+pub(crate) use task::{Task, is_known_import};

@@ -39,13 +39,7 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) fn new(limits: Limits, stop: Stop) -> Self {
         let started = Instant::now();
-        Self {
-            started,
-            deadline: started + limits.timeout,
-            limits,
-            cpu: CpuTime::default(),
-            stop,
-        }
+        Self { started, deadline: started + limits.timeout, limits, cpu: CpuTime::default(), stop }
     }
 
     /// The fault of an attempt past its deadline.

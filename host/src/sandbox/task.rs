@@ -79,9 +79,9 @@ impl Task {
 /// True where this host links an interface of that name and a compatible version.
 pub(crate) fn is_known_import(name: &str) -> bool {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
-    KNOWN_INTERFACES.iter().any(|known| {
-        known.name == interface && version.starts_with(known.version_prefix)
-    })
+    KNOWN_INTERFACES
+        .iter()
+        .any(|known| known.name == interface && version.starts_with(known.version_prefix))
 }
 
 fn check_imports(sandbox: &Sandbox, component: &Component) -> Result<(), Fault> {
@@ -89,7 +89,9 @@ fn check_imports(sandbox: &Sandbox, component: &Component) -> Result<(), Fault> 
     let unknown: Vec<String> = component_type
         .imports(sandbox.engine())
         .filter(|(name, item)| !is_type_only(&item.ty) && !is_known_import(name))
-        .map(|(name, _)| format!("`{}`", GuestText::new(&name.chars().take(256).collect::<String>())))
+        .map(|(name, _)| {
+            format!("`{}`", GuestText::new(&name.chars().take(256).collect::<String>()))
+        })
         .collect();
     if unknown.is_empty() {
         return Ok(());

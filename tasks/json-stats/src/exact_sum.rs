@@ -3,7 +3,7 @@
 //! Owns: a fixed-point accumulator wide enough for every `f64` and 64-bit integer at once.
 //! Never: rounds before the end, so the sum does not depend on the order or grouping of what was added.
 //!
-//! Known as a Kulisch accumulator or superaccumulator (U. Kulisch, "Computer Arithmetic and Validity", chapter 8):
+//! Known as a Kulisch accumulator or superaccumulator (U. Kulisch, "Computer Arithmetic and Validity"):
 //! one long integer whose lowest bit is worth 2^-1074, the smallest positive `f64`.
 
 use serde::{Deserialize, Serialize};

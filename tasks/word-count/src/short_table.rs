@@ -3,8 +3,8 @@
 //! Owns: open addressing with linear probing: a word's place follows from its two numbers, and its neighbours from that.
 //! Never: holds a word with the count 0; that is what an empty slot looks like.
 //!
-//! The standard map looks at 16 slots at once natively, but at 4 in WebAssembly, and that showed: this table is one
-//! comparison for almost every word on either.
+//! In place of the standard map, which looks at 16 slots at once natively but at 8 in WebAssembly: counting 43 MB of
+//! Markdown took 10 % less fuel with this one (2.34 G to 2.10 G).
 
 use crate::table::Short;
 

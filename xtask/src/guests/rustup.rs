@@ -16,7 +16,7 @@ use crate::workspace::{Kind, cargo};
 const WASI: &str = "wasm32-wasip2";
 const BARE: &str = "wasm32-unknown-unknown";
 
-/// The longest wait for rustup's server: a target is 30 MB, and without a network the request may hang.
+/// The longest wait for rustup's server: without a network the request may hang.
 const DOWNLOAD_TIME_MAX: Duration = Duration::from_mins(3);
 
 /// The present toolchain, once it has both targets.

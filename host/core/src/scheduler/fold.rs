@@ -111,9 +111,9 @@ impl Scheduler {
         let job = &self.jobs[key];
         let is_due = match job.step(attempt.step) {
             Some(state) => state.phase == Phase::Ready && state.number + 1 == attempt.number,
-            None => attempt.number == 1 && job.next_ready() == Some(attempt.step),
+            None => attempt.number == 1 && job.may_begin(attempt.step),
         };
-        if !is_due || job.next_ready().is_none() {
+        if !is_due || !job.is_open() {
             return Err(Misfit("its attempt could not start then"));
         }
         let charge = self.queue.charge(home(job), self.now);

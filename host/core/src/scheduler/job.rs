@@ -173,6 +173,16 @@ impl Job {
             .then_some(Step::Collect)
     }
 
+    /// True where `step`, which was never started, is not waiting for another step. Which of
+    /// several starts first is not asked, so that a later version may decide otherwise.
+    pub(crate) fn may_begin(&self, step: Step) -> bool {
+        match step {
+            Step::Cut => self.chunks.is_none(),
+            Step::Run(_) => self.fresh_count() > 0 && self.is_fresh(step),
+            Step::Collect => self.has_run() && self.collects(),
+        }
+    }
+
     /// True where `step` has never been started.
     pub(crate) fn is_fresh(&self, step: Step) -> bool {
         matches!(step, Step::Run(chunk) if chunk as usize == self.runs.len())

@@ -30,7 +30,7 @@ pub(crate) struct Queue {
     class_of: BTreeMap<Shape, Key<Class>>,
     /// A hash map because it is on the hot path; it is never iterated.
     component_of: HashMap<Digest, Key<Component>>,
-    classes_idle: usize,
+    pub(crate) classes_idle: usize,
     /// The highest settled virtual time of any tenant when it last started something.
     floor: u128,
 }

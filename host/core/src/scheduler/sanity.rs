@@ -89,6 +89,8 @@ impl Scheduler {
             let charges: u128 = jobs().map(|(_, job)| charges(job)).sum();
             assert_eq!(tenant.expected, charges, "{name} is charged for what runs");
         }
+        let idle = self.queue.classes.iter().filter(|(_, class)| class.jobs == 0).count();
+        assert_eq!(idle, self.queue.classes_idle, "idle classes are counted");
         for (key, class) in self.queue.classes.iter() {
             let jobs = || self.jobs.iter().filter(|(_, job)| job.class == key);
             assert_eq!(class.fresh, jobs().map(|(_, job)| job.tally().fresh).sum::<u64>());

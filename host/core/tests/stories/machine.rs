@@ -305,3 +305,87 @@ fn a_waiting_job_says_what_it_waits_for() {
         "#]],
     );
 }
+
+#[test]
+fn a_retry_joins_no_batch() {
+    let batched = |job: &mut JobSpec| job.batch = Some(2);
+    let story = Story::on(1)
+        .job(0, "a", 1, batched)
+        .fails("a/0#1", Code::Transient)
+        .job(1, "c", 1, batched)
+        .lasts("c", 4)
+        .job(3, "b", 1, |job| {
+            batched(job);
+            job.priority = 1;
+        });
+    check(
+        story,
+        &expect![[r#"
+        a/0#1 ━━✗
+        c/0#1  ·━━━━✓
+        b/0#1    ···━━✓
+        a/0#2 ········━━✓
+        6 s   c completed
+        8 s   b completed
+        10 s  a completed
+    "#]],
+    );
+}
+
+#[test]
+fn a_tenants_own_memory_is_held_for_what_waited_long() {
+    let rules = TenantSettings { memory_max: Some(ByteSize::mib(2)), ..TenantSettings::default() };
+    let story = Story::on(4)
+        .with(tenant("acme", rules))
+        .with(|settings| settings.hold_after = Duration::from_secs(3))
+        .job(0, "s", 2, of_tenant("acme"))
+        .lasts("s/0#1", 1)
+        .job(0, "big", 1, |job| {
+            of_tenant("acme")(job);
+            job.requirements.memory = Some(ByteSize::mib(2));
+        })
+        .job(0, "t", 8, of_tenant("acme"));
+    check(
+        story,
+        &expect![[r#"
+        s/0#1       ━✓
+        s/1#1       ━━✓
+        t/0#1       ·━━✓
+        s/collect#1 ··━━✓
+        big/0#1     ····━━✓
+        t/1#1       ······━━✓
+        t/2#1       ······━━✓
+        t/3#1       ········━━✓
+        t/4#1       ········━━✓
+        t/5#1       ··········━━✓
+        t/6#1       ··········━━✓
+        t/7#1       ············━━✓
+        t/collect#1 ··············━━✓
+        4 s   s completed
+        6 s   big completed
+        16 s  t completed
+    "#]],
+    );
+}
+
+#[test]
+fn work_is_spread_over_no_more_slots_than_its_tenant_may_use() {
+    let rules = TenantSettings { running_max: Some(1), ..TenantSettings::default() };
+    let story = Story::on(2)
+        .with(tenant("acme", rules))
+        .with(|settings| settings.batch.time_max = Duration::from_secs(8))
+        .job(0, "warm", 1, of_tenant("acme"))
+        .job(3, "a", 3, of_tenant("acme"));
+    check(
+        story,
+        &expect![[r#"
+        warm/0#1    ━━✓
+        a/0#1          ━━✓
+        a/1#1          ──━━✓
+        a/2#1          ────━━✓
+        a/collect#1    ······━━✓
+        2 s   warm completed
+        11 s  a completed
+    "#]],
+    );
+}

@@ -40,6 +40,8 @@ impl Laws {
             Event::AttemptFailed { attempt, fault, then, .. } => {
                 self.end(attempt);
                 let is_never = fault.code.retry() == Retry::Never;
+                let is_stopping = self.stopping.contains(&attempt.job);
+                assert!(!is_stopping || *then == AfterFailure::GiveUp, "{attempt} is not retried");
                 assert!(!is_never || *then == AfterFailure::GiveUp, "{attempt} cannot be retried");
             }
             Event::AttemptReturned { attempt } => {

@@ -150,10 +150,12 @@ impl World {
             Command::Start(batch) => {
                 assert!(!self.is_draining, "nothing starts while draining");
                 assert!(!batch.attempts.is_empty());
+                let is_single = batch.attempts.len() == 1;
                 let first = &batch.attempts[0].job;
                 for start in &batch.attempts {
                     assert_eq!(start.job.tenant, first.tenant, "a batch has one tenant");
                     assert_eq!(start.job.task.component, first.task.component);
+                    assert!(is_single || start.attempt.number == 1, "a retry runs alone");
                     self.running.push(start.attempt.clone());
                 }
             }

@@ -60,3 +60,8 @@ pub(crate) fn fill_memory(mebibytes: u64) -> ! {
         black_box(&mut memory).fill(value);
     }
 }
+
+pub(crate) fn panic_long(bytes: u64) -> ! {
+    let times = if bytes == 0 { MEBIBYTE } else { usize::try_from(bytes / 5).unwrap_or(MEBIBYTE) };
+    panic!("{}", "long ".repeat(times));
+}

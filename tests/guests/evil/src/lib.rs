@@ -65,7 +65,7 @@ pub enum Deed {
 
     /// Panics.
     Panic,
-    /// Panics with a message of 1 MiB.
+    /// Panics with a message of `n` bytes (5 MiB if 0).
     PanicLong,
     /// Ends the process, claiming success.
     Exit0,
@@ -137,7 +137,7 @@ impl Handler for Evil {
                 Ok(())
             }
             Deed::Panic => panic!("evil was asked to panic"),
-            Deed::PanicLong => panic!("{}", "long ".repeat(1 << 20)),
+            Deed::PanicLong => compute::panic_long(n),
             Deed::Exit0 => std::process::exit(0),
             Deed::Exit1 => std::process::exit(1),
             Deed::Invalid => Err(Failure::invalid("evil finds the input invalid")),

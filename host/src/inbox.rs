@@ -124,7 +124,9 @@ impl Inbox {
     ) -> MutexGuard<'a, State> {
         let is_empty = |state: &mut State| state.mail.is_empty();
         match patience {
-            None => self.arrived.wait_while(state, is_empty).unwrap_or_else(PoisonError::into_inner),
+            None => {
+                self.arrived.wait_while(state, is_empty).unwrap_or_else(PoisonError::into_inner)
+            }
             Some(patience) => {
                 self.arrived
                     .wait_timeout_while(state, patience, is_empty)

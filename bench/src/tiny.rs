@@ -1,0 +1,69 @@
+//! Tiny jobs: what a job costs when the handler costs nothing.
+//!
+//! Owns: the ratio to the bare loop, in memory and durable.
+
+use std::time::{Duration, Instant};
+
+use pframe_host::{Engine, EngineBuilder};
+
+use crate::bare::Bare;
+use crate::setup::{engine, guest, job};
+use crate::table::{Row, row};
+
+/// Rounds; each compares both sides, and the median of the ratios counts.
+const ROUNDS: usize = 5;
+const JOBS: u32 = 20_000;
+
+/// Against the bare loop, with the journal in memory.
+pub(crate) fn in_memory() -> Vec<Row> {
+    let bare = Bare::new(&guest("tiny"));
+    let one = engine(Engine::builder().workers(1), "tiny");
+    let two = engine(Engine::builder().workers(2), "tiny");
+    let (mut ones, mut twos, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut bares = Vec::new();
+    bare.run(JOBS / 4);
+    for _ in 0..ROUNDS {
+        let bare = bare.run(JOBS);
+        let on_one = submit(&one, JOBS);
+        ones.push(on_one);
+        bares.push(bare);
+        ratios.push(on_one.as_secs_f64() / bare.as_secs_f64());
+        twos.push(submit(&two, JOBS));
+    }
+    ratios.sort_by(f64::total_cmp);
+    vec![
+        row("tiny job, bare wasmtime loop, one thread", per_job(&bares), ""),
+        row("tiny job end to end, one worker, journal in memory", per_job(&ones), ""),
+        row("… ratio to the bare loop", format!("{:.2} ×", ratios[ROUNDS / 2]), "≤ 1.5 ×"),
+        row("tiny jobs a second, two workers, journal in memory", rate(&twos), "≥ 40,000/s"),
+    ]
+}
+
+/// With the journal on disk.
+pub(crate) fn durable() -> Vec<Row> {
+    let directory = tempfile::tempdir_in(crate::setup::target()).expect("a directory");
+    let builder: EngineBuilder = Engine::builder().workers(2).state_dir(directory.path());
+    let engine = engine(builder, "tiny");
+    let times: Vec<_> = (0..3).map(|_| submit(&engine, JOBS)).collect();
+    vec![row("durable tiny jobs a second, two workers", rate(&times), "≥ 15,000/s")]
+}
+
+fn submit(engine: &Engine, count: u32) -> Duration {
+    let jobs = (0..count).map(|index| job(&format!("job-{index}"), "tiny")).collect();
+    let started = Instant::now();
+    let batch = engine.submit_batch(jobs).expect("valid jobs");
+    for result in batch.wait_blocking() {
+        result.expect("a tiny job completes");
+    }
+    started.elapsed()
+}
+
+fn per_job(times: &[Duration]) -> String {
+    let median = crate::setup::median(times.to_vec());
+    format!("{:.1} µs", median.as_secs_f64() * 1e6 / f64::from(JOBS))
+}
+
+fn rate(times: &[Duration]) -> String {
+    let median = crate::setup::median(times.to_vec());
+    format!("{:.0}/s", f64::from(JOBS) / median.as_secs_f64())
+}

@@ -1,0 +1,26 @@
+//! Writes the lines that contain a word: `parameters: { word: whale }`.
+
+use pframe_guest::{Chunk, Failure, Handler, Output};
+use std::io::Write;
+
+#[derive(serde::Deserialize)]
+struct Find {
+    word: String,
+}
+
+impl Handler for Find {
+    type Parameters = Self;
+
+    fn run(chunk: &Chunk, find: Self, output: &mut Output) -> Result<(), Failure> {
+        let mut lines = chunk.lines();
+        while let Some(line) = lines.next_line()? {
+            let line = String::from_utf8_lossy(line);
+            if line.contains(&find.word) {
+                writeln!(output, "{line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pframe_guest::export!(Find);

@@ -1,0 +1,85 @@
+//! What a guest finds behind an interface that it imports, in words.
+//!
+//! Owns: the answer to "what of this stays denied?", before anything runs.
+//! Never: grants; it repeats what the other files here do.
+
+use pframe_core::job::Grant;
+
+/// What stands behind a known interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// It does what its name says.
+    Open,
+    /// It answers harmlessly.
+    StandIn(&'static str),
+    /// Its calls fail with the interface's own error.
+    Denied(&'static str),
+}
+
+/// What stands behind the known interface `name` for whoever has these grants.
+pub(crate) fn offer(name: &str, grants: &[Grant]) -> Offer {
+    let interface = name.split('@').next().unwrap_or(name);
+    let package = interface.split('/').next().unwrap_or(interface);
+    let has_variable = grants.iter().any(|grant| matches!(grant, Grant::Env(_)));
+    match package {
+        "wasi:sockets" => Offer::Denied("no network"),
+        "wasi:http" => Offer::Denied("no requests"),
+        "wasi:filesystem" => Offer::Denied("no directory"),
+        "wasi:clocks" if !grants.contains(&Grant::Clock) => {
+            Offer::StandIn("the time is the job's acceptance, clocks count in steps of 1 ms")
+        }
+        "wasi:random" if !grants.contains(&Grant::Random) => {
+            Offer::StandIn("random bytes are seeded by the chunk, not for secrets")
+        }
+        _ if interface == "wasi:cli/environment" && !has_variable => {
+            Offer::StandIn("no variables, no arguments")
+        }
+        _ => Offer::Open,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::super::KNOWN_INTERFACES;
+    use super::*;
+
+    #[test]
+    fn every_interface_that_leads_outside_stays_denied_or_has_a_stand_in() {
+        let mut text = String::new();
+        for known in KNOWN_INTERFACES {
+            if offer(known.name, &[]) != Offer::Open {
+                writeln!(text, "{}: {:?}", known.name, offer(known.name, &[])).unwrap();
+            }
+        }
+        let expect = expect_test::expect![[r#"
+            wasi:cli/environment: StandIn("no variables, no arguments")
+            wasi:clocks/monotonic-clock: StandIn("the time is the job's acceptance, clocks count in steps of 1 ms")
+            wasi:clocks/wall-clock: StandIn("the time is the job's acceptance, clocks count in steps of 1 ms")
+            wasi:filesystem/preopens: Denied("no directory")
+            wasi:filesystem/types: Denied("no directory")
+            wasi:http/outgoing-handler: Denied("no requests")
+            wasi:http/types: Denied("no requests")
+            wasi:random/insecure: StandIn("random bytes are seeded by the chunk, not for secrets")
+            wasi:random/insecure-seed: StandIn("random bytes are seeded by the chunk, not for secrets")
+            wasi:random/random: StandIn("random bytes are seeded by the chunk, not for secrets")
+            wasi:sockets/instance-network: Denied("no network")
+            wasi:sockets/ip-name-lookup: Denied("no network")
+            wasi:sockets/network: Denied("no network")
+            wasi:sockets/tcp: Denied("no network")
+            wasi:sockets/tcp-create-socket: Denied("no network")
+            wasi:sockets/udp: Denied("no network")
+            wasi:sockets/udp-create-socket: Denied("no network")
+        "#]];
+        expect.assert_eq(&text);
+    }
+
+    #[test]
+    fn a_grant_opens_its_own_interface_and_no_other() {
+        let grants = [Grant::Clock];
+        assert_eq!(offer("wasi:clocks/wall-clock@0.2.6", &grants), Offer::Open);
+        assert_ne!(offer("wasi:random/random@0.2.6", &grants), Offer::Open);
+        assert_ne!(offer("wasi:http/outgoing-handler@0.2.6", &grants), Offer::Open);
+    }
+}
