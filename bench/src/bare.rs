@@ -132,6 +132,7 @@ impl Bare {
         let mut pool = PoolingAllocationConfig::new();
         pool.linear_memory_keep_resident(128 << 10).async_stack_keep_resident(128 << 10);
         pool.total_component_instances(64).total_stacks(64);
+        pool.pagemap_scan(wasmtime::Enabled::Auto);
         let mut config = Config::new();
         config.consume_fuel(true).epoch_interruption(true).concurrency_support(false);
         config.async_stack_size(2 << 20).max_wasm_stack(512 << 10).async_stack_zeroing(true);

@@ -2,6 +2,7 @@
 //!
 //! Owns: the ratio to the bare loop, in memory and durable.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use pframe_host::{Engine, EngineBuilder};
@@ -49,7 +50,10 @@ pub(crate) fn durable() -> Vec<Row> {
 }
 
 fn submit(engine: &Engine, count: u32) -> Duration {
-    let jobs = (0..count).map(|index| job(&format!("job-{index}"), "tiny")).collect();
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = NEXT.fetch_add(count, Ordering::Relaxed);
+    let ids = first..first + count;
+    let jobs = ids.map(|index| job(&format!("job-{index}"), "tiny")).collect();
     let started = Instant::now();
     let batch = engine.submit_batch(jobs).expect("valid jobs");
     for result in batch.wait_blocking() {

@@ -58,9 +58,14 @@ struct State {
 }
 
 impl Inbox {
-    /// Delivers at once.
+    /// Delivers at once, together.
+    pub(crate) fn send_all(&self, messages: impl IntoIterator<Item = Message>) {
+        self.deliver(self.lock(), messages.into_iter().map(Mail::Message));
+    }
+
+    /// Delivers one message at once.
     pub(crate) fn send(&self, message: Message) {
-        self.deliver(self.lock(), [Mail::Message(message)]);
+        self.send_all([message]);
     }
 
     /// Delivers when there is room; this is how users are slowed down.

@@ -15,6 +15,7 @@ pub struct Guest {
     main: String,
     options: String,
     before: String,
+    host: String,
     run_type: String,
 }
 
@@ -42,6 +43,7 @@ impl Guest {
             main: main.into(),
             options: String::new(),
             before: String::new(),
+            host: String::new(),
             run_type: r#"(param "chunk" (borrow $chunk)) (param "parameters" string) (result (result (error $failure)))"#.into(),
         }
     }
@@ -57,7 +59,7 @@ impl Guest {
         ))
     }
 
-    /// With another module for memory and allocation.
+    /// With another module for memory and allocation; it may import `early.size`.
     pub fn libc(mut self, fields: &str) -> Self {
         self.libc = fields.into();
         self
@@ -75,6 +77,12 @@ impl Guest {
         self
     }
 
+    /// With one more function for the main module to import from `host`; `before` defines it.
+    pub fn host(mut self, name: &str, function: &str) -> Self {
+        self.host.push_str(&format!("(export \"{name}\" (func {function}))"));
+        self
+    }
+
     /// With another type for `run`.
     pub fn run_type(mut self, text: &str) -> Self {
         self.run_type = text.into();
@@ -83,13 +91,14 @@ impl Guest {
 
     /// The text of the component.
     pub fn text(&self) -> String {
-        let Self { libc, main, options, before, run_type } = self;
+        let Self { libc, main, options, before, host, run_type } = self;
         format!(
             r#"(component
   {HONEST}
-  (core module $libc {libc})
-  (core instance $libc (instantiate $libc))
   (core func $size (canon lower (func $input "[method]chunk.size")))
+  (core instance $early (export "size" (func $size)))
+  (core module $libc {libc})
+  (core instance $libc (instantiate $libc (with "early" (instance $early))))
   (core func $job-id (canon lower (func $input "[method]chunk.job-id")
     (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
   (core func $read (canon lower (func $input "[method]chunk.read")
@@ -97,10 +106,10 @@ impl Guest {
   (core func $write (canon lower (func $output "write")
     (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
   (core func $drop (canon resource.drop $chunk))
+  {before}
   (core instance $host
     (export "size" (func $size)) (export "job-id" (func $job-id)) (export "read" (func $read))
-    (export "write" (func $write)) (export "drop" (func $drop)))
-  {before}
+    (export "write" (func $write)) (export "drop" (func $drop)) {host})
   (core module $main {main})
   (core instance $main (instantiate $main
     (with "libc" (instance $libc)) (with "host" (instance $host))))

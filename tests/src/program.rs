@@ -88,7 +88,8 @@ impl Place {
     /// Copies built guests here.
     pub fn bring<const N: usize>(&self, names: [&str; N]) {
         for name in names {
-            fs::copy(guest(name), self.path(&format!("{name}.wasm"))).expect("a file can be copied");
+            fs::copy(guest(name), self.path(&format!("{name}.wasm")))
+                .expect("a file can be copied");
         }
     }
 

@@ -69,7 +69,8 @@ fn round(house: &House) {
 #[test]
 fn after_fifty_of_each_ending_nothing_is_held_that_was_not_held_before() {
     let scratch = tempfile::tempdir().unwrap();
-    let settings = format!("parallel_processing: {{ temp_storage: '{}' }}", scratch.path().display());
+    let settings =
+        format!("parallel_processing: {{ temp_storage: '{}' }}", scratch.path().display());
     let house = House::with(|builder| builder.attempts(2).config(config(&settings)));
     round(&house);
     let (threads_before, files_before) = (threads(), file_descriptors());

@@ -44,8 +44,26 @@ fn value(text: &str) -> Value {
 /// About `bytes` of text in paragraphs, with words of every width in UTF-8 and every kind of apostrophe.
 fn prose(bytes: usize, line_end: &str) -> String {
     let vocabulary = [
-        "the", "The", "Don't", "don’t", "naïve", "straße", "日本語", "𝔘𝔫𝔦", "42", "rock''n''roll",
-        "'tis", "dogs'", "Å", "İstanbul", "—", "a-b", "ὈΔΥΣΣΕΎΣ", "e\u{301}", "\u{feff}x", "\0",
+        "the",
+        "The",
+        "Don't",
+        "don’t",
+        "naïve",
+        "straße",
+        "日本語",
+        "𝔘𝔫𝔦",
+        "42",
+        "rock''n''roll",
+        "'tis",
+        "dogs'",
+        "Å",
+        "İstanbul",
+        "—",
+        "a-b",
+        "ὈΔΥΣΣΕΎΣ",
+        "e\u{301}",
+        "\u{feff}x",
+        "\0",
     ];
     let mut random = Random::seeded(7);
     let mut text = String::new();
@@ -68,9 +86,15 @@ fn records(count: u64, line_end: &str) -> String {
     let mut text = String::new();
     for number in 0..count {
         match random.below(9) {
-            0 => write!(text, r#"{{"id":{number},"user":{{"name":"ü{}","a.b":null}}}}"#, number % 7),
+            0 => {
+                write!(text, r#"{{"id":{number},"user":{{"name":"ü{}","a.b":null}}}}"#, number % 7)
+            }
             1 => write!(text, r#"  {{"id":{number},"x":-{}.25,"x":{}.5}}"#, number, number % 50),
-            2 => write!(text, r#"{{"id":"{number}","t":[1,2,{{"deep":1}}],"flag":{}}}"#, number % 2 == 0),
+            2 => write!(
+                text,
+                r#"{{"id":"{number}","t":[1,2,{{"deep":1}}],"flag":{}}}"#,
+                number % 2 == 0
+            ),
             3 => write!(text, "   "),
             4 => write!(text, "[1, 2]"),
             5 => write!(text, r#"{{"id":{number}, "#),
@@ -146,7 +170,10 @@ fn json_stats_equals_the_reference_at_every_chunk_size() {
         ("records", records(3000, "\n")),
         ("carriage returns", records(1000, "\r\n")),
         ("without a last newline", records(500, "\n").trim_end().into()),
-        ("a line longer than a read", format!("{{\"a\":\"{}\"}}\n{{\"a\":1}}", "é".repeat(1_000_000))),
+        (
+            "a line longer than a read",
+            format!("{{\"a\":\"{}\"}}\n{{\"a\":1}}", "é".repeat(1_000_000)),
+        ),
     ];
     for (name, text) in texts {
         let (_folder, path) = file(text.as_bytes());

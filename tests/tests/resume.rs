@@ -348,7 +348,12 @@ fn a_damaged_journal_works_or_refuses_but_never_lies() {
         }
         let _ = fs::remove_file(place.path("state/journal.sqlite-shm"));
         let ended = place.run(&["resume", "-q"]);
-        assert!(matches!(ended.code, Some(0 | 5)), "turn {turn}: {:?} {}", ended.code, ended.stderr);
+        assert!(
+            matches!(ended.code, Some(0 | 5)),
+            "turn {turn}: {:?} {}",
+            ended.code,
+            ended.stderr
+        );
         if let Some(result) = place.read("out/first") {
             assert_eq!(result, b"a.txt");
         }

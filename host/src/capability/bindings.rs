@@ -3,12 +3,6 @@
 //! Owns: nothing but the generated code and the host types behind its resources.
 //! Never: edited by hand; change the WIT.
 
-#![expect(
-    missing_docs,
-    clippy::pedantic,
-    reason = "generated from wit/task.wit, which carries the docs"
-)]
-
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "pframe:task/imports",

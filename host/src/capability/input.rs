@@ -22,6 +22,7 @@ pub(crate) const CALL_BYTES_MAX: u32 = 1 << 20;
 
 /// One slice of one source, as a handler sees it. Clones share the reader and the count.
 #[derive(Clone)]
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct ChunkHandle {
     attempt: AttemptId,
     count: u32,
@@ -62,6 +63,7 @@ impl ChunkHandle {
 }
 
 /// One whole source, as a chunker sees it.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct SourceHandle(pub(crate) Arc<SourceReader>);
 
 /// One earlier output.
@@ -75,6 +77,7 @@ impl From<Bytes> for Part {
 }
 
 /// Earlier outputs, in order, as a collector sees them.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct PartialsHandle(Vec<Part>);
 
 impl PartialsHandle {

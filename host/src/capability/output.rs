@@ -60,8 +60,10 @@ impl SharedOutput {
     pub(crate) fn finish_part(&self) -> Result<Part, Fault> {
         let mut writing = self.writing();
         writing.written = 0;
-        let part = writing.writer.finish_scratch()?;
-        Ok(Part::from(part))
+        match writing.fault.take() {
+            Some(fault) => Err(fault),
+            None => Ok(Part::from(writing.writer.finish_scratch())),
+        }
     }
 
     /// Bytes written so far.
@@ -82,7 +84,7 @@ impl SharedOutput {
 impl output::Host for Capabilities {
     fn write(&mut self, bytes: Vec<u8>) -> wasmtime::Result<Result<(), String>> {
         if bytes.len() > CALL_BYTES_MAX as usize {
-            return Ok(Err(format!("one call takes at most {} bytes", CALL_BYTES_MAX)));
+            return Ok(Err(format!("one call takes at most {CALL_BYTES_MAX} bytes")));
         }
         self.uncharged_bytes += bytes.len() as u64;
         match self.output.write(&bytes) {

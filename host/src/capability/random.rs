@@ -10,7 +10,7 @@ use chacha20::ChaCha12Rng;
 use chacha20::rand_core::{SeedableRng, TryRng};
 use sha2::{Digest as _, Sha256};
 
-/// ChaCha12 (the algorithm is part of the promise: results stay the same across versions), seeded when first asked.
+/// `ChaCha12` (the algorithm is part of the promise: results stay the same across versions), seeded when first asked.
 pub(crate) struct SeededRandom {
     stream: Option<ChaCha12Rng>,
     seed: String,

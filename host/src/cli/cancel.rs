@@ -22,7 +22,9 @@ pub(super) fn cancel(porch: &Porch, arguments: &CancelArguments) -> Result<ExitC
             say(&words);
             Ok(ExitCode::SUCCESS)
         }
-        Some(Answer::Unknown | Answer::Run(_)) => Err(refusal(porch, &job, "the host runs, but")?),
+        Some(Answer::Unknown | Answer::Run(_)) => {
+            Err(refusal(porch, &job, "the host that runs works on another run;")?)
+        }
         None if HostLock::is_held(&porch.state_dir) => Err(Failure::Usage(
             "a host runs and does not answer; end it with Ctrl-C or SIGTERM".into(),
         )),
@@ -33,11 +35,10 @@ pub(super) fn cancel(porch: &Porch, arguments: &CancelArguments) -> Result<ExitC
 fn refusal(porch: &Porch, job: &JobId, host: &str) -> Result<Failure, Failure> {
     let found = find(porch, job)?;
     let state = found.job.state();
-    Ok(Failure::Usage(match state.is_terminal() {
-        true => format!("job `{job}` has ended already, in run {}: {state}", found.run.id),
-        false => format!(
-            "{host} job `{job}` of run {} is not among its jobs; nothing of it runs until `pframe-host resume`",
-            found.run.id
-        ),
+    let run = found.run.id;
+    Ok(Failure::Usage(if state.is_terminal() {
+        format!("job `{job}` has ended already, in run {run}: {state}")
+    } else {
+        format!("{host} nothing of job `{job}` runs before `pframe-host resume {run}`")
     }))
 }

@@ -13,15 +13,13 @@ use super::failure::Failure;
 use super::porch::Porch;
 use super::print::{print, print_json};
 use crate::reporter::table::grid;
-use crate::reporter::told::say;
 
-pub(super) fn show(porch: &Porch, flag: &JsonFlag) -> Result<ExitCode, Failure> {
+pub(super) fn show(porch: &Porch, flag: JsonFlag) -> Result<ExitCode, Failure> {
     let entries = entries(porch);
     if flag.json {
         print_json(&as_json(&entries))?;
         return Ok(ExitCode::SUCCESS);
     }
-    porch.config.remarks.iter().for_each(|remark| say(&format!("note: {remark}")));
     print(&text(&entries))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -42,14 +40,14 @@ fn entries(porch: &Porch) -> Vec<Entry> {
 
 fn text(entries: &[Entry]) -> String {
     let row = |entry: &Entry| {
-        [entry.path.clone(), entry.value.clone(), entry.origin.to_string()].map(escaped)
+        [&entry.path, &entry.value, &entry.origin.to_string()].map(|text| escaped(text))
     };
-    grid(&["setting", "value", "from"], entries.iter().map(row), &[]).to_string()
+    grid(&["setting", "value", "from"], entries.iter().map(row), &[])
 }
 
 /// A configuration may hold any text; none of it steers the terminal.
-fn escaped(text: String) -> String {
-    pframe_core::fault::GuestText::new(&text).as_str().replace('\n', "\\n")
+fn escaped(text: &str) -> String {
+    pframe_core::fault::GuestText::new(text).as_str().replace('\n', "\\n")
 }
 
 fn as_json(entries: &[Entry]) -> serde_json::Value {

@@ -95,10 +95,10 @@ fn answer(remote: &Remote, run: Option<i64>, stream: &UnixStream) {
     }
     let Ok(request) = serde_json::from_str(&line) else { return };
     let answer = match request {
-        Request::Cancel(job) => match remote.cancel(&job) {
-            true => Answer::Done(format!("job {job} is being cancelled")),
-            false => Answer::Unknown,
-        },
+        Request::Cancel(job) if remote.cancel(&job) => {
+            Answer::Done(format!("job {job} is being cancelled"))
+        }
+        Request::Cancel(_) => Answer::Unknown,
         Request::Run => run.map_or(Answer::Unknown, Answer::Run),
         Request::Explain(job) => remote.explain(&job).map_or(Answer::Unknown, Answer::Done),
     };

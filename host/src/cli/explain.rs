@@ -33,9 +33,10 @@ pub(super) fn explain(
         (None, Err(_)) if is_like_a_code(subject) => return Err(no_such_code(subject)),
         (None, Err(_)) => of_job(&porch()?, &job_id(subject)?)?,
     };
-    match arguments.form.json {
-        true => print_json(&explanation.json)?,
-        false => print(&explanation.text)?,
+    if arguments.form.json {
+        print_json(&explanation.json)?;
+    } else {
+        print(&explanation.text)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -149,7 +150,7 @@ fn headline(Found { run, state, job }: &Found) -> String {
     let chunks = format!("{} of {} chunks are done", job.chunks_done, job.chunks);
     let run = run.id;
     match (job.state(), state) {
-        (JobState::Completed, _) => completed(run, job),
+        (JobState::Completed, _) => completed(run, *state, job),
         (JobState::Failed, _) => format!("failed in run {run}; {chunks}"),
         (JobState::Cancelled, _) => format!("cancelled in run {run}; {chunks}"),
         (open, RunState::Running) => format!("{open} in run {run}, a host works on it; {chunks}"),
@@ -159,13 +160,15 @@ fn headline(Found { run, state, job }: &Found) -> String {
     }
 }
 
-fn completed(run: i64, job: &JobReport) -> String {
+fn completed(run: i64, state: RunState, job: &JobReport) -> String {
     let place = match &job.spec.output {
         Some(path) if job.is_published => format!("its result is in `{path}`"),
         Some(path) => format!(
             "its result could not be put into `{path}` yet; `pframe-host resume {run}` tries again"
         ),
-        None => "its result was printed to stdout".into(),
+        None if state == RunState::Finished => "its result was printed to stdout".into(),
+        None if state == RunState::Running => "its result is printed when the run ends".into(),
+        None => format!("`pframe-host resume {run}` prints its result"),
     };
     let failed = match job.chunks_failed {
         0 => String::new(),
@@ -287,7 +290,8 @@ mod tests {
         let last = |attempt: &str| {
             let attempt: AttemptId = attempt.parse().unwrap();
             let of = records();
-            let words = of.iter().filter_map(|record| ending_of(&record.event, &attempt)).last();
+            let words =
+                of.iter().filter_map(|record| ending_of(&record.event, &attempt)).next_back();
             words.map(|(words, _)| words)
         };
         assert_eq!(

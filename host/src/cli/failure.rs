@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 
 use pframe_core::document::Problems;
-use pframe_core::fault::{Fault, Origin};
+use pframe_core::fault::{Code, Fault, Origin};
 
 use crate::reporter::told::{say, tell_fault};
 
@@ -25,6 +25,8 @@ pub(super) enum Failure {
     Fault { fault: Box<Fault>, place: String },
     /// Problems of a file, each with its place.
     Problems { problems: Box<Problems>, exit_code: u8 },
+    /// A file that people write, and that cannot be read.
+    Unreadable { code: Code, path: String, why: String },
     /// Wrong usage, said in one line.
     Usage(String),
 }
@@ -56,6 +58,11 @@ impl Failure {
             Self::Problems { problems, exit_code } => {
                 say(&problems.to_string());
                 ExitCode::from(exit_code)
+            }
+            Self::Unreadable { code, path, why } => {
+                say(&format!("error[{code}]: `{path}`: {why}\n  advice: check the path"));
+                let is_config = code == Code::ConfigInvalid;
+                ExitCode::from(if is_config { USAGE } else { exit_code(code.origin()) })
             }
             Self::Usage(message) => {
                 say(&format!("error: {message}"));

@@ -22,10 +22,8 @@ use crate::reporter::amounts::about;
 
 pub(super) fn gc(porch: &Porch, arguments: &GcArguments) -> Result<ExitCode, Failure> {
     let mode = if arguments.dry_run { Mode::Look } else { Mode::Remove };
-    let _lock = match porch.state_dir.is_dir() {
-        true => Some(HostLock::take(&porch.state_dir)?),
-        false => None,
-    };
+    let is_there = porch.state_dir.is_dir();
+    let _lock = is_there.then(|| HostLock::take(&porch.state_dir)).transpose()?;
     let retention = porch.config.storage.retention;
     let held = survey(porch)?;
     let going = choose(&held, retention, now());

@@ -40,9 +40,10 @@ pub(super) fn inspect(porch: &Porch, arguments: &InspectArguments) -> Result<Exi
     let outside = outside(&admitted.bytes).map_err(Failure::at(place.clone()))?;
     let refused = registry.add(admitted).err();
     let seen = Seen { place, digest, size, is_cached, outside, refused };
-    match arguments.form.json {
-        true => print_json(&seen.json())?,
-        false => print(&seen.text())?,
+    if arguments.form.json {
+        print_json(&seen.json())?;
+    } else {
+        print(&seen.text())?;
     }
     match &seen.refused {
         Some(fault) => {

@@ -75,7 +75,9 @@ pub(super) fn plan(
         }
     }
     let last = faults.pop();
-    faults.iter().for_each(|(place, fault)| tell_fault(fault, place));
+    for (place, fault) in &faults {
+        tell_fault(fault, place);
+    }
     match last {
         Some((place, fault)) => Err(Failure::at(place)(fault)),
         None => Ok(planned),
@@ -86,11 +88,11 @@ pub(super) fn plan(
 fn fitting(plan: Planned, workbench: &Workbench) -> Result<Planned, Fault> {
     let need = need_of(&plan.spec);
     let machine = workbench.capacity();
-    match need.fits(&machine) {
-        true => Ok(plan),
-        false => Err(Fault::new(Code::TooBig)
-            .detail(format!("an attempt needs {need}; the machine has {machine}"))),
+    if need.fits(&machine) {
+        return Ok(plan);
     }
+    let detail = format!("an attempt needs {need}; the machine has {machine}");
+    Err(Fault::new(Code::TooBig).detail(detail))
 }
 
 /// What the first attempt of a job reserves: nothing has been learnt about its memory yet.

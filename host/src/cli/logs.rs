@@ -15,7 +15,7 @@ use super::arguments::LogsArguments;
 use super::failure::Failure;
 use super::history::{Found, find, job_id};
 use super::porch::Porch;
-use super::print::Stdout;
+use super::print::{Stdout, unwritable};
 use crate::executor::LogStore;
 use crate::reporter::told::say;
 
@@ -49,13 +49,11 @@ fn spoken(porch: &Porch, found: &Found, job: &JobId) -> Vec<(AttemptId, PathBuf)
 }
 
 fn one(spoken: &[(AttemptId, PathBuf)], wanted: &AttemptId) -> Result<(), Failure> {
-    match spoken.iter().find(|(attempt, _)| attempt == wanted) {
-        Some((_, path)) => print_log(path),
-        None => {
-            say(&format!("{wanted} said nothing{}", others(spoken)));
-            Ok(())
-        }
+    if let Some((_, path)) = spoken.iter().find(|(attempt, _)| attempt == wanted) {
+        return print_log(path);
     }
+    say(&format!("{wanted} said nothing{}", others(spoken)));
+    Ok(())
 }
 
 fn others(spoken: &[(AttemptId, PathBuf)]) -> String {
@@ -77,7 +75,7 @@ fn all(spoken: &[(AttemptId, PathBuf)], found: &Found) -> Result<(), Failure> {
         });
     }
     for (attempt, path) in spoken {
-        writeln!(Stdout::open(), "==> {attempt} <==").map_err(|error| unprinted(&error))?;
+        writeln!(Stdout::open(), "==> {attempt} <==").map_err(|error| unwritable(&error))?;
         print_log(path)?;
     }
     Ok(())
@@ -98,7 +96,7 @@ fn print_log(path: &Path) -> Result<(), Failure> {
         let count = (&file).take(room).read_to_end(&mut piece).map_err(unread)?;
         let end = if count == 0 { piece.len() } else { whole_characters(&piece) };
         let text = GuestText::from_bytes(&piece[..end]);
-        stdout.write_all(text.as_str().as_bytes()).map_err(|error| unprinted(&error))?;
+        stdout.write_all(text.as_str().as_bytes()).map_err(|error| unwritable(&error))?;
         last = text.as_str().bytes().last().unwrap_or(last);
         piece.drain(..end);
         if count == 0 {
@@ -106,7 +104,7 @@ fn print_log(path: &Path) -> Result<(), Failure> {
         }
     }
     let end: &[u8] = if last == b'\n' { b"" } else { b"\n" };
-    stdout.write_all(end).and_then(|()| stdout.flush()).map_err(|error| unprinted(&error))
+    stdout.write_all(end).and_then(|()| stdout.flush()).map_err(|error| unwritable(&error))
 }
 
 /// How much of `bytes` ends with a whole character.
@@ -115,10 +113,6 @@ fn whole_characters(bytes: &[u8]) -> usize {
         Err(error) if error.error_len().is_none() => error.valid_up_to(),
         _ => bytes.len(),
     }
-}
-
-fn unprinted(error: &std::io::Error) -> Failure {
-    Failure::at("stdout")(Fault::new(Code::DiskFull).detail(error.to_string()))
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ struct Found<'a> {
     memory_limit: String,
 }
 
-pub(super) fn machine(porch: &Porch, flag: &JsonFlag) -> Result<ExitCode, Failure> {
+pub(super) fn machine(porch: &Porch, flag: JsonFlag) -> Result<ExitCode, Failure> {
     let prepared = porch.engine().prepare()?;
     let workbench = prepared.workbench();
     let found = Found {
@@ -33,9 +33,10 @@ pub(super) fn machine(porch: &Porch, flag: &JsonFlag) -> Result<ExitCode, Failur
         workers: workbench.workers(),
         memory_limit: porch.config.memory_limit.to_string(),
     };
-    match flag.json {
-        true => print_json(&found.json())?,
-        false => print(&found.text())?,
+    if flag.json {
+        print_json(&found.json())?;
+    } else {
+        print(&found.text())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -104,10 +105,10 @@ mod tests {
         let found = Found { machine: &machine, capacity, workers: 4, memory_limit: "75%".into() };
         let expect = expect_test::expect![[r#"
             cores         4 for this process
-            memory        16 GiB; the control group allows 8 GiB
+            memory        16.0 GiB; the control group allows 8.0 GiB
             workers       4 threads that run guests
             attempts      16 sandboxes alive at once
-            memory limit  6 GiB for all attempts together (75%)
+            memory limit  6.0 GiB for all attempts together (75%)
             gpu           none; jobs run without their `gpu_memory`"#]];
         expect.assert_eq(&found.text());
     }

@@ -48,13 +48,13 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE));
         }
     };
-    match dispatch(arguments) {
+    match dispatch(&arguments) {
         Ok(code) => code,
         Err(failure) => failure.report(),
     }
 }
 
-fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
+fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let porch = || Porch::open(&arguments.settings);
     match &arguments.command {
         Command::Run(command) => run::run(&porch()?, command),
@@ -68,8 +68,8 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Cancel(command) => cancel::cancel(&porch()?, command),
         Command::Gc(command) => gc::gc(&porch()?, command),
         Command::Tasks(command) => tasks::tasks(&porch()?, command),
-        Command::Config(ConfigCommand::Show(flag)) => config::show(&porch()?, flag),
-        Command::Machine(flag) => machine::machine(&porch()?, flag),
+        Command::Config(ConfigCommand::Show(flag)) => config::show(&porch()?, *flag),
+        Command::Machine(flag) => machine::machine(&porch()?, *flag),
         Command::Schema => schema::schema(),
         Command::Completions { shell } => completions::completions(*shell),
     }

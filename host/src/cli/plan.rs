@@ -31,10 +31,8 @@ pub(super) fn plan(porch: &Porch, arguments: &PlanArguments) -> Result<ExitCode,
         Outlook::of(plan, prepared.workbench(), asked_gpu)
     });
     if arguments.form.json {
-        return outlooks
-            .map(|outlook| print_json(&outlook.json()))
-            .collect::<Result<(), _>>()
-            .map(|()| ExitCode::SUCCESS);
+        outlooks.into_iter().try_for_each(|outlook| print_json(&outlook.json()))?;
+        return Ok(ExitCode::SUCCESS);
     }
     let paragraphs: Vec<_> = outlooks.map(|outlook| outlook.text()).collect();
     print(&paragraphs.join("\n\n"))?;

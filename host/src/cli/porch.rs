@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use pframe_core::config::{Config, Knob, Layers, SchedulerKind, load};
-use pframe_core::fault::{Code, Fault};
+use pframe_core::fault::Code;
 use pframe_core::job::Grant;
 
 use super::arguments::SettingFlags;
@@ -55,6 +55,7 @@ impl Porch {
         };
         let config = load(&layers).map_err(Failure::config)?;
         reporter::log::start(config.monitoring.log_level, says_log_level(&flags.given, &config));
+        config.remarks.iter().for_each(|remark| reporter::told::say(&format!("note: {remark}")));
         let (state_dir, cache_dir) = directories(&config)?;
         Ok(Self { config, config_file, state_dir, cache_dir })
     }
@@ -92,8 +93,10 @@ impl Porch {
 
 /// Reads a file that a person wrote: regular (or `-` for stdin) and of bounded size.
 pub(super) fn read_small(path: &Path, code: Code) -> Result<Vec<u8>, Failure> {
-    let refuse =
-        |why: &str| Failure::from(Fault::new(code).detail(format!("`{}`: {why}", path.display())));
+    let refuse = |why: &str| {
+        let path = path.display().to_string();
+        Failure::Unreadable { code, path, why: why.to_owned() }
+    };
     let mut bytes = Vec::new();
     if path == Path::new("-") {
         let stdin = std::io::stdin().lock();
@@ -117,10 +120,10 @@ pub(super) fn read_small(path: &Path, code: Code) -> Result<Vec<u8>, Failure> {
             .read_to_end(&mut bytes)
             .map_err(|e| refuse(&e.to_string()))?;
     }
-    match bytes.len() as u64 > FILE_BYTES_MAX {
-        true => Err(refuse("larger than 16 MiB")),
-        false => Ok(bytes),
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(refuse("larger than 16 MiB"));
     }
+    Ok(bytes)
 }
 
 fn find_config(asked: Option<&Path>) -> Result<Option<PathBuf>, Failure> {

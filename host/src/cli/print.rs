@@ -48,9 +48,12 @@ impl Write for Stdout {
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     let mut stdout = Stdout::open();
-    write!(stdout, "{text}{end}").and_then(|()| stdout.flush()).map_err(|error| {
-        Failure::at("stdout")(Fault::new(Code::DiskFull).detail(error.to_string()))
-    })
+    write!(stdout, "{text}{end}").and_then(|()| stdout.flush()).map_err(|error| unwritable(&error))
+}
+
+/// stdout is there and cannot be written, such as a file on a full disk.
+pub(super) fn unwritable(error: &std::io::Error) -> Failure {
+    Failure::at("stdout")(Fault::new(Code::InputOutput).detail(error.to_string()))
 }
 
 /// Prints a value as one line of JSON.

@@ -39,12 +39,12 @@ fn submit(engine: &Engine, planned: Vec<Planned>) -> Result<Vec<JobHandle>, Fail
     if !recorded.is_empty() {
         say(&format!("continuing: {} of {} jobs were begun before", recorded.len(), planned.len()));
     }
-    let follow = |plan: Planned| match recorded.get(&plan.spec.id) {
-        Some(handle) => Ok(handle.clone()),
-        None => {
-            let place = format!("job {}", plan.spec.id);
-            engine.submit_planned(plan).map_err(Failure::at(place))
+    let follow = |plan: Planned| {
+        if let Some(handle) = recorded.get(&plan.spec.id) {
+            return Ok(handle.clone());
         }
+        let place = format!("job {}", plan.spec.id);
+        engine.submit_planned(plan).map_err(Failure::at(place))
     };
     planned.into_iter().map(follow).collect()
 }

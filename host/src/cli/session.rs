@@ -9,7 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use pframe_core::config::Config;
-use pframe_core::fault::{Fault, Origin};
+use pframe_core::fault::{Code, Fault, Origin};
 use pframe_core::report::JobReport;
 use pframe_core::state::JobState;
 
@@ -17,7 +17,7 @@ use super::arguments::ShowFlags;
 use super::control::ControlSocket;
 use super::failure::{Failure, exit_code};
 use super::porch::Porch;
-use super::print::Stdout;
+use super::print::{Stdout, unwritable};
 use super::signals::{self, Interrupt};
 use crate::engine::{Engine, Prepared};
 use crate::reporter::metrics::{self, MetricsReader};
@@ -188,9 +188,10 @@ fn exit_code_of(fault: &Fault) -> u8 {
 /// Results without a file of their own go to stdout.
 fn print_result(output: &JobOutput) -> Result<(), Failure> {
     let mut stdout = Stdout::open();
-    output.copy_to(&mut stdout).map_err(Failure::at("stdout"))?;
-    let _ = stdout.flush();
-    Ok(())
+    // The disk that may be full here is not the one of the state directory.
+    let elsewhere = |fault: Fault| Fault { code: Code::InputOutput, ..fault };
+    output.copy_to(&mut stdout).map_err(elsewhere).map_err(Failure::at("stdout"))?;
+    stdout.flush().map_err(|error| unwritable(&error))
 }
 
 fn tell_failures(job: &JobHandle, ending: &Result<JobOutput, Fault>) {

@@ -124,7 +124,7 @@ fn job_text(found: &Found) -> String {
         format!("attempts   {}", attempts(job)),
         format!("time       {}", times(job)),
         format!("used       {}", used(job)),
-        format!("result     {}", result(job)),
+        format!("result     {}", result(job, *state)),
     ];
     if let Some(fault) = &job.fault {
         lines.push(format!("fault      {}", one_line(fault)));
@@ -201,14 +201,19 @@ fn used(job: &JobReport) -> String {
     )
 }
 
-fn result(job: &JobReport) -> String {
+fn result(job: &JobReport, run: RunState) -> String {
     match (job.state(), &job.spec.output, job.result_bytes) {
         (JobState::Completed, Some(path), Some(size)) if job.is_published => {
             format!("{path}, {}", about(size))
         }
         (JobState::Completed, Some(path), _) => format!("not yet written to {path}"),
         (JobState::Completed, None, Some(size)) => {
-            format!("{}, was printed to stdout", about(size))
+            let fate = match run {
+                RunState::Finished => "was printed to stdout",
+                RunState::Running => "is printed when the run ends",
+                RunState::Unfinished => "`pframe-host resume` prints it",
+            };
+            format!("{}, {fate}", about(size))
         }
         (JobState::Completed, None, None) => "none: no chunk was left to collect".into(),
         (JobState::Failed | JobState::Cancelled, ..) => "none".into(),
@@ -283,7 +288,9 @@ mod tests {
     #[test]
     fn runs_are_listed_with_the_jobs_of_the_one_that_runs() {
         let mut report = Report::new();
-        records().iter().for_each(|record| report.apply(record));
+        for record in records() {
+            report.apply(&record);
+        }
         let started_at = super::super::times::now();
         let run = |id, state, report| {
             let file = "/data/jobs.yaml".into();

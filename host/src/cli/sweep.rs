@@ -87,7 +87,9 @@ impl Sweep {
 
     /// Compiled components that were made long ago; they are compiled again when needed.
     pub(super) fn artefacts(&mut self, cache_dir: &Path, age: Duration) -> Tally {
-        self.in_artefacts(cache_dir, age, |name| name.ends_with(".cwasm"))
+        self.in_artefacts(cache_dir, age, |name| {
+            Path::new(name).extension().is_some_and(|end| end == "cwasm")
+        })
     }
 
     /// Temporary files of processes that died.
@@ -143,10 +145,8 @@ impl Sweep {
         }
         let path = entry.path();
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let result = match is_folder {
-            true => std::fs::remove_dir_all(&path),
-            false => std::fs::remove_file(&path),
-        };
+        let result =
+            if is_folder { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
         let is_removed = result.is_ok();
         if let Err(error) = result {
             self.failed.get_or_insert(format!("`{}`: {error}", path.display()));

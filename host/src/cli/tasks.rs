@@ -26,7 +26,7 @@ use crate::reporter::told::{say, tell_fault};
 
 pub(super) fn tasks(porch: &Porch, command: &TasksCommand) -> Result<ExitCode, Failure> {
     match command {
-        TasksCommand::List(flag) => list(porch, flag),
+        TasksCommand::List(flag) => list(porch, *flag),
         TasksCommand::Inspect(arguments) => inspect(porch, arguments),
         TasksCommand::Compile(arguments) => compile(porch, arguments),
     }
@@ -51,7 +51,7 @@ struct Listed<'a> {
     found: Option<Result<(Digest, ByteSize, bool), Fault>>,
 }
 
-fn list(porch: &Porch, flag: &JsonFlag) -> Result<ExitCode, Failure> {
+fn list(porch: &Porch, flag: JsonFlag) -> Result<ExitCode, Failure> {
     let prepared = porch.engine().prepare()?;
     let job_types = porch.config.job_types.iter();
     let listed: Vec<_> = job_types.map(|(name, of)| look(porch, &prepared, name, of)).collect();
@@ -143,8 +143,6 @@ fn compile_one(porch: &Porch, prepared: &Prepared, named: &str) -> Result<String
     let started = Instant::now();
     registry.add(admitted)?;
     let took = show_duration(started.elapsed());
-    Ok(match was_cached {
-        true => format!("was compiled before, loaded in {took} (sha256 {digest})"),
-        false => format!("compiled in {took} (sha256 {digest})"),
-    })
+    let how = if was_cached { "was compiled before, loaded" } else { "compiled" };
+    Ok(format!("{how} in {took} (sha256 {digest})"))
 }

@@ -55,6 +55,7 @@ impl ResultStore {
         std::fs::create_dir_all(parent).map_err(|error| unusable(parent, &error))?;
         let directory = tempfile::Builder::new()
             .prefix("pframe-")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
             .tempdir_in(parent)
             .map_err(|error| unusable(parent, &error))?;
         let store = Self::open_at(directory.path(), Durability::Volatile)?;
@@ -117,17 +118,6 @@ impl ResultStore {
     pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         self.directory.join(&name[..2]).join(name)
-    }
-
-    /// Every stored result with its size, for cleaning up.
-    pub(crate) fn stored(&self) -> impl Iterator<Item = (Digest, PathBuf, u64)> {
-        let folders = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
-        let files =
-            folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten());
-        files.flatten().filter_map(|file| {
-            let digest = file.file_name().to_str()?.parse().ok()?;
-            Some((digest, file.path(), file.metadata().ok()?.len()))
-        })
     }
 
     fn temporary(&self) -> PathBuf {
@@ -212,13 +202,11 @@ impl ResultWriter {
     }
 
     /// Ends an intermediate result, which is gone with its last handle; the writer is empty again.
-    pub(crate) fn finish_scratch(&mut self) -> Result<Bytes, Fault> {
+    pub(crate) fn finish_scratch(&mut self) -> Bytes {
         match self.spilled.take() {
-            None => Ok(Bytes::Inline(std::mem::take(&mut self.buffer).into())),
-            Some(spilled) => {
-                let size = spilled.size;
-                let file = spilled.file.into_file();
-                Ok(Bytes::File { file: Arc::new(file), size })
+            None => Bytes::Inline(std::mem::take(&mut self.buffer).into()),
+            Some(Spilled { file, size, .. }) => {
+                Bytes::File { file: Arc::new(file.into_file()), size }
             }
         }
     }
@@ -271,7 +259,7 @@ mod tests {
         let mut writer = store.writer();
         writer.write(b"small").unwrap();
         assert!(matches!(writer.finish().unwrap(), Finished::Inline(bytes) if bytes == b"small"));
-        assert_eq!(store.stored().count(), 0);
+        assert_eq!(std::fs::read_dir(&*store.directory).unwrap().count(), 1);
     }
 
     #[test]
@@ -308,7 +296,7 @@ mod tests {
         let mut digests = Vec::new();
         for _ in 0..2 {
             let mut writer = store.writer();
-            writer.write(&[7; 100_000]).unwrap();
+            writer.write(&vec![7; 100_000]).unwrap();
             let Finished::Stored { digest, .. } = writer.finish().unwrap() else {
                 panic!("inline")
             };
@@ -324,7 +312,7 @@ mod tests {
     fn an_abandoned_result_leaves_nothing_behind() {
         let (_directory, store) = store();
         let mut writer = store.writer();
-        writer.write(&[7; 100_000]).unwrap();
+        writer.write(&vec![7; 100_000]).unwrap();
         drop(writer);
         assert_eq!(std::fs::read_dir(store.temporary()).unwrap().count(), 0);
     }
@@ -333,8 +321,8 @@ mod tests {
     fn an_intermediate_result_can_be_read_and_leaves_nothing_behind() {
         let (_directory, store) = store();
         let mut writer = store.writer();
-        writer.write(&[7; 100_000]).unwrap();
-        let scratch = writer.finish_scratch().unwrap();
+        writer.write(&vec![7; 100_000]).unwrap();
+        let scratch = writer.finish_scratch();
         assert_eq!(scratch.read(99_990, 100).unwrap(), vec![7; 10]);
         assert_eq!(std::fs::read_dir(store.temporary()).unwrap().count(), 0);
     }

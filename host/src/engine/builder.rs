@@ -23,6 +23,7 @@ use super::ledger::Ledger;
 use super::leftovers::Leftovers;
 use super::run::{Engine, Shared};
 use super::workbench::Workbench;
+use crate::capability::progress::ProgressBoard;
 use crate::data::results::{Durability, ResultStore};
 use crate::executor::{LogStore, Site, ThreadExecutor};
 use crate::inbox::Inbox;
@@ -167,7 +168,9 @@ impl Prepared {
         workbench.registry.keep_copies_in(components_dir)?;
         let inbox = Arc::new(Inbox::default());
         let ledger = Arc::new(Ledger::new());
+        let progress = ProgressBoard::default();
         let site = Site {
+            progress: progress.clone(),
             sandbox: workbench.sandbox.clone(),
             registry: Arc::clone(&workbench.registry),
             results: state.results.clone(),
@@ -193,7 +196,7 @@ impl Prepared {
             last_seq: state.last_seq,
         };
         let (results, run, jobs_wanted) = (state.results, state.run, state.jobs_wanted);
-        let shared = Shared { workbench, inbox, ledger, results, run, jobs_wanted };
+        let shared = Shared { workbench, inbox, ledger, progress, results, run, jobs_wanted };
         Ok(Engine::start(shared, control, recovered, state.lock))
     }
 }
@@ -260,9 +263,9 @@ impl State {
             Some(Work::Run(run)) => journal.continue_run_id(*run)?,
             Some(Work::Keyed(new)) => match journal.continue_run(&new.key)? {
                 Some(records) => records,
-                None => begin(&mut journal, new, now)?,
+                None => begin(&mut journal, new.clone(), now)?,
             },
-            None => begin(&mut journal, &NewRun::default(), now)?,
+            None => begin(&mut journal, NewRun::default(), now)?,
         };
         let results = ResultStore::open_at(&state_dir.join("results"), Durability::Synced)?;
         results.sweep();
@@ -295,7 +298,7 @@ impl State {
     }
 }
 
-fn begin(journal: &mut SqliteJournal, new: &NewRun, now: Timestamp) -> Result<Vec<Record>, Fault> {
+fn begin(journal: &mut SqliteJournal, new: NewRun, now: Timestamp) -> Result<Vec<Record>, Fault> {
     journal.begin_run(new, now)?;
     Ok(Vec::new())
 }

@@ -16,6 +16,7 @@ use pframe_core::state::JobState;
 use pframe_core::units::ByteSize;
 
 use super::ledger::{Cell, Ledger};
+use crate::capability::progress::ProgressBoard;
 use crate::data::publish::copy;
 use crate::data::results::ResultStore;
 use crate::inbox::Inbox;
@@ -27,6 +28,7 @@ pub struct JobHandle {
     pub(super) cell: Arc<Cell>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) inbox: Arc<Inbox>,
+    pub(super) progress: ProgressBoard,
     pub(super) results: ResultStore,
 }
 
@@ -47,6 +49,17 @@ impl JobHandle {
     /// Everything recorded about the job, summed up; `None` until it is recorded.
     pub fn report(&self) -> Option<JobReport> {
         self.ledger.report().job(&self.id).cloned()
+    }
+
+    /// How far the job is, between 0 and 1: chunks that have ended, and what running ones say of themselves.
+    pub fn progress(&self) -> f32 {
+        let Some(report) = self.report() else { return 0.0 };
+        if report.state().is_terminal() {
+            return 1.0;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+        let (ended, chunks) = (report.chunks_ended() as f32, report.chunks.max(1) as f32);
+        ((ended + self.progress.sum(&self.id)) / chunks).min(1.0)
     }
 
     /// Waits for the end.

@@ -21,11 +21,11 @@ use super::control::Control;
 use super::handle::{BatchHandle, JobHandle};
 use super::ledger::{Cell, Ledger};
 use super::workbench::{TaskInfo, Workbench};
+use crate::capability::progress::ProgressBoard;
 use crate::data::results::ResultStore;
 use crate::inbox::{Inbox, Mail};
 use crate::journal::HostLock;
 use crate::machine::{Machine, memory_within_reach};
-use crate::registry::Registry;
 
 /// How often the host looks whether memory runs short.
 const MEMORY_LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -62,6 +62,7 @@ pub(super) struct Shared {
     pub(super) workbench: Workbench,
     pub(super) inbox: Arc<Inbox>,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) progress: ProgressBoard,
     pub(super) results: ResultStore,
     pub(super) run: Option<i64>,
     /// How many jobs the run is about.
@@ -105,12 +106,14 @@ impl Engine {
     }
 
     /// Submits a job. It is accepted once it is recorded; the handle's ending tells if it was refused.
+    #[expect(clippy::needless_pass_by_value, reason = "a submitted job is the engine's")]
     pub fn submit(&self, job: Job) -> Result<JobHandle, Fault> {
         let planned = self.plan(&job)?;
         self.submit_planned(planned)
     }
 
     /// Submits jobs; none of them if one is refused.
+    #[expect(clippy::needless_pass_by_value, reason = "submitted jobs are the engine's")]
     pub fn submit_batch(&self, jobs: Vec<Job>) -> Result<BatchHandle, Fault> {
         let planned: Result<Vec<_>, _> = jobs.iter().map(|job| self.plan(job)).collect();
         let jobs = planned?.into_iter().map(|planned| self.submit_planned(planned));
@@ -144,6 +147,7 @@ impl Engine {
             cell,
             ledger: Arc::clone(&shared.ledger),
             inbox: Arc::clone(&shared.inbox),
+            progress: shared.progress.clone(),
             results: shared.results.clone(),
         }
     }
@@ -177,19 +181,6 @@ impl Engine {
     /// What jobs may hold together.
     pub fn capacity(&self) -> Capacity {
         self.shared.workbench.capacity()
-    }
-
-    /// Everything that can be done without a state directory.
-    pub(crate) fn workbench(&self) -> &Workbench {
-        &self.shared.workbench
-    }
-
-    pub(crate) fn registry(&self) -> &Registry {
-        self.shared.workbench.registry()
-    }
-
-    pub(crate) fn results(&self) -> &ResultStore {
-        &self.shared.results
     }
 
     pub(crate) fn run(&self) -> Option<i64> {

@@ -110,10 +110,6 @@ impl Workbench {
         })
     }
 
-    pub(crate) fn config(&self) -> &Config {
-        &self.config
-    }
-
     pub(crate) fn machine(&self) -> &Machine {
         &self.machine
     }

@@ -4,6 +4,7 @@
 //! Never: decides what runs, or when.
 
 mod assignment;
+mod batch;
 mod logs;
 mod threads;
 

@@ -1,37 +1,30 @@
 //! Attempts on threads of this process.
 //!
 //! Owns: the guests' own async runtime. Guests that spin share it with nobody.
-//! Never: reports an attempt twice, or not at all: what panics is reported by the guard that falls.
+//! Never: lets a guest near the engine's own thread.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::AttemptId;
-use pframe_core::limits::Usage;
-use pframe_core::scheduler::{Batch, Command, Message, Outcome, Start, Work};
+use pframe_core::scheduler::{Batch, Command, Start};
 use tokio::runtime::Runtime;
 
 use super::Executor;
-use super::assignment::{granted, join, outcome, prepare};
+use super::batch::run_batch;
 use super::logs::LogStore;
-use crate::capability::output::SharedOutput;
-use crate::capability::progress::ProgressSink;
-use crate::capability::stdio::Capture;
+use crate::capability::progress::ProgressBoard;
 use crate::data::publish::publish;
 use crate::data::results::ResultStore;
 use crate::inbox::Inbox;
 use crate::registry::Registry;
-use crate::sandbox::{Order, Sandbox, Stop, run};
+use crate::sandbox::{Sandbox, Stop};
 
 /// How long the end of the process waits for a thread that is stuck in the operating system.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
-
-/// How long a batch may take before what it has not begun is given back: behind an attempt that is
-/// slower than its kind used to be, quick ones would wait although another thread is free.
-const BATCH_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Everything that attempts share.
 pub(crate) struct Site {
@@ -41,6 +34,8 @@ pub(crate) struct Site {
     pub(crate) logs: Option<LogStore>,
     /// Values of the environment variables that some tenant may be granted.
     pub(crate) environment: BTreeMap<String, String>,
+    /// What running attempts say about how far they are.
+    pub(crate) progress: ProgressBoard,
     pub(crate) inbox: Arc<Inbox>,
 }
 
@@ -119,124 +114,5 @@ impl Drop for ThreadExecutor {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(SHUTDOWN_GRACE);
         }
-    }
-}
-
-async fn run_batch(site: Arc<Site>, waiting: Vec<(Start, Stop)>) {
-    let ordered = Instant::now();
-    let mut rest =
-        Rest { site: &site, waiting: waiting.into_iter().rev().collect(), is_first: true };
-    while let Some((start, stop)) = rest.next(ordered) {
-        let mut report = Report { inbox: &site.inbox, attempt: Some(start.attempt.clone()) };
-        let mut usage = Usage { queued: ordered.elapsed(), ..Usage::default() };
-        let outcome = match perform(&site, &start, stop, &mut usage).await {
-            Ok(outcome) => outcome,
-            // The host stops: the attempt had not its full chance and is not charged.
-            Err(fault) if fault.code == Code::Drained => Outcome::Returned,
-            Err(fault) => Outcome::Failed(fault),
-        };
-        report.tell(usage, outcome);
-    }
-}
-
-async fn perform(
-    site: &Site,
-    start: &Start,
-    stop: Stop,
-    usage: &mut Usage,
-) -> Result<Outcome, Fault> {
-    if let Some(fault) = stop.requested() {
-        return Err(fault);
-    }
-    if let Work::Collect { parts } = &start.work
-        && !start.job.task.collects
-    {
-        return join(site, parts).map(Outcome::Output);
-    }
-    let task = site.registry.get(&start.job.task.component).ok_or_else(|| {
-        Fault::new(Code::Bug).detail("the component of an accepted job is not ready")
-    })?;
-    let prepared = prepare(site, start)?;
-    let talk = Capture::default();
-    let order = Order {
-        assignment: prepared.assignment,
-        parameters: Arc::clone(&start.job.parameters),
-        limits: start.job.limits,
-        granted: granted(site, start)?,
-        stop,
-        progress: ProgressSink::default(),
-        output: SharedOutput::new(site.results.writer(), start.job.limits.output),
-        talk: talk.clone(),
-    };
-    let result = run(&site.sandbox, &task, order, usage).await;
-    keep_talk(site, &start.attempt, &talk);
-    // An input that changed explains every other outcome.
-    prepared.sources.iter().try_for_each(|source| source.verify())?;
-    outcome(start, result?)
-}
-
-fn keep_talk(site: &Site, attempt: &AttemptId, talk: &Capture) {
-    if let (Some(logs), Some(text)) = (&site.logs, talk.text()) {
-        logs.keep(attempt, &text);
-    }
-}
-
-/// Attempts of a batch that have not begun. What is left when the batch falls is given back.
-struct Rest<'a> {
-    site: &'a Site,
-    /// The next one last.
-    waiting: Vec<(Start, Stop)>,
-    is_first: bool,
-}
-
-impl Rest<'_> {
-    /// The next attempt; none where the batch has taken too long, unless its job asked for the batch.
-    fn next(&mut self, ordered: Instant) -> Option<(Start, Stop)> {
-        let next = self.waiting.pop()?;
-        let is_first = self.is_first;
-        self.is_first = false;
-        if is_first || next.0.job.batch.is_some() || ordered.elapsed() < BATCH_PATIENCE {
-            return Some(next);
-        }
-        self.waiting.push(next);
-        None
-    }
-}
-
-impl Drop for Rest<'_> {
-    fn drop(&mut self) {
-        for (start, _) in self.waiting.drain(..) {
-            self.site.inbox.send(Message::AttemptEnded {
-                attempt: start.attempt,
-                usage: Usage::default(),
-                outcome: Outcome::Returned,
-            });
-        }
-    }
-}
-
-/// Makes sure that the scheduler hears of an attempt exactly once.
-struct Report<'a> {
-    inbox: &'a Inbox,
-    attempt: Option<AttemptId>,
-}
-
-impl Report<'_> {
-    fn tell(&mut self, usage: Usage, outcome: Outcome) {
-        if let Some(attempt) = self.attempt.take() {
-            self.inbox.send(Message::AttemptEnded { attempt, usage, outcome });
-        }
-    }
-}
-
-impl Drop for Report<'_> {
-    fn drop(&mut self) {
-        let outcome = match std::thread::panicking() {
-            true => Outcome::Failed(
-                Fault::new(Code::Bug).detail("the host panicked while it ran this attempt"),
-            ),
-            false => Outcome::Returned,
-        };
-        self.tell(Usage::default(), outcome);
     }
 }

@@ -1,4 +1,4 @@
-//! The journal on disk: SQLite, write-ahead log, one transaction and one sync per turn.
+//! The journal on disk: `SQLite`, write-ahead log, one transaction and one sync per turn.
 //!
 //! Owns: the only connection that writes.
 //! Never: retries a failed write; a journal that failed once is not trusted again (the engine stops).
@@ -8,6 +8,7 @@ use std::path::Path;
 use pframe_core::event::Record;
 use pframe_core::fault::Fault;
 use pframe_core::units::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Journal;
@@ -35,6 +36,8 @@ pub(crate) struct NewRun {
 pub(crate) struct SqliteJournal {
     connection: Connection,
     run: i64,
+    /// A run that has no events yet.
+    begun: Option<(NewRun, Timestamp)>,
     last_seq: u64,
 }
 
@@ -48,7 +51,7 @@ impl SqliteJournal {
         let last_seq: i64 = connection
             .query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| row.get(0))
             .map_err(|error| sql(&error))?;
-        Ok(Self { connection, run: 0, last_seq: u64::try_from(last_seq).unwrap_or(0) })
+        Ok(Self { connection, run: 0, begun: None, last_seq: u64::try_from(last_seq).unwrap_or(0) })
     }
 
     /// The number of the newest record; the next has one more.
@@ -76,20 +79,21 @@ impl SqliteJournal {
         read_records(&self.connection, run)
     }
 
-    /// Begins a new run.
-    pub(crate) fn begin_run(&mut self, new: &NewRun, at: Timestamp) -> Result<(), Fault> {
-        self.connection
-            .execute(
-                "INSERT INTO runs (key, file, jobs, started_at) VALUES (?1, ?2, ?3, ?4)",
-                params![new.key, new.file, new.jobs, integer(at.0)],
-            )
+    /// Begins a new run. It is recorded together with its first events.
+    pub(crate) fn begin_run(&mut self, new: NewRun, at: Timestamp) -> Result<(), Fault> {
+        self.run = self
+            .connection
+            .query_row("SELECT coalesce(max(id), 0) + 1 FROM runs", [], |row| row.get(0))
             .map_err(|error| sql(&error))?;
-        self.run = self.connection.last_insert_rowid();
+        self.begun = Some((new, at));
         Ok(())
     }
 
     /// How many jobs the run being written is about.
     pub(crate) fn jobs_wanted(&self) -> Result<u64, Fault> {
+        if let Some((new, _)) = &self.begun {
+            return Ok(u64::from(new.jobs));
+        }
         let query = "SELECT jobs FROM runs WHERE id = ?1";
         let jobs: i64 = self
             .connection
@@ -108,13 +112,11 @@ impl SqliteJournal {
         let transaction = self.connection.transaction().map_err(|error| sql(&error))?;
         let mut forgotten = 0;
         for run in runs {
+            let events = "DELETE FROM events WHERE run = \
+                (SELECT id FROM runs WHERE id = ?1 AND finished_at IS NOT NULL)";
+            transaction.execute(events, [run]).map_err(|error| sql(&error))?;
             let finished = "DELETE FROM runs WHERE id = ?1 AND finished_at IS NOT NULL";
-            if transaction.execute(finished, [run]).map_err(|error| sql(&error))? > 0 {
-                transaction
-                    .execute("DELETE FROM events WHERE run = ?1", [run])
-                    .map_err(|error| sql(&error))?;
-                forgotten += 1;
-            }
+            forgotten += transaction.execute(finished, [run]).map_err(|error| sql(&error))?;
         }
         transaction.commit().map_err(|error| sql(&error))?;
         Ok(forgotten)
@@ -127,7 +129,7 @@ impl SqliteJournal {
     }
 }
 
-/// SQLite's integers are signed; times and counts stay far below that border.
+/// `SQLite`'s integers are signed; times and counts stay far below that border.
 fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -136,7 +138,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    connection.pragma_update(None, "foreign_keys", "OFF")?;
+    // Folding the log into the database at the end would cost a short run more than all its events.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))
 }
 
@@ -146,6 +149,12 @@ impl Journal for SqliteJournal {
             return Ok(());
         }
         let transaction = self.connection.transaction().map_err(|error| sql(&error))?;
+        if let Some((new, at)) = &self.begun {
+            let query =
+                "INSERT INTO runs (id, key, file, jobs, started_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+            let values = params![self.run, new.key, new.file, new.jobs, integer(at.0)];
+            transaction.execute(query, values).map_err(|error| sql(&error))?;
+        }
         {
             let mut insert = transaction
                 .prepare_cached(
@@ -163,6 +172,7 @@ impl Journal for SqliteJournal {
             }
         }
         transaction.commit().map_err(|error| sql(&error))?;
+        self.begun = None;
         self.last_seq = records.last().map_or(self.last_seq, |record| record.seq);
         Ok(())
     }
@@ -202,7 +212,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let records = vec![succeeded(1, b"one"), succeeded(2, &[0, 255])];
         let mut journal = SqliteJournal::open(directory.path()).unwrap();
-        journal.begin_run(&new_run(), Timestamp(0)).unwrap();
+        journal.begin_run(new_run(), Timestamp(0)).unwrap();
         journal.append(&records).unwrap();
         drop(journal);
         let mut again = SqliteJournal::open(directory.path()).unwrap();
@@ -214,7 +224,7 @@ mod tests {
     fn a_finished_run_is_not_continued() {
         let directory = tempfile::tempdir().unwrap();
         let mut journal = SqliteJournal::open(directory.path()).unwrap();
-        journal.begin_run(&new_run(), Timestamp(0)).unwrap();
+        journal.begin_run(new_run(), Timestamp(0)).unwrap();
         journal.append(&[succeeded(1, b"one")]).unwrap();
         journal.finish_run().unwrap();
         assert_eq!(journal.continue_run("key").unwrap(), None);

@@ -126,13 +126,10 @@ fn make_key(path: &Path) -> std::io::Result<[u8; KEY_BYTES]> {
     std::fs::File::open("/dev/urandom")?.read_exact(&mut key)?;
     let mut file = NamedTempFile::new_in(folder)?; // of mode 0600
     file.write_all(&key)?;
-    match file.persist_noclobber(path) {
-        Ok(_) => Ok(key),
-        Err(_) => {
-            std::fs::File::open(path)?.read_exact(&mut key)?;
-            Ok(key)
-        }
+    if file.persist_noclobber(path).is_err() {
+        std::fs::File::open(path)?.read_exact(&mut key)?;
     }
+    Ok(key)
 }
 
 #[cfg(test)]

@@ -7,5 +7,5 @@ mod admission;
 mod artefacts;
 mod store;
 
-pub(crate) use admission::{Admitted, admit};
+pub(crate) use admission::admit;
 pub(crate) use store::{Registry, RegistrySettings};

@@ -64,7 +64,9 @@ impl Registry {
     /// From now on components are copied to `directory`, or not at all; those that waited first.
     pub(crate) fn keep_copies_in(&self, directory: Option<PathBuf>) -> Result<(), Fault> {
         let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-        directory.iter().for_each(|directory| sweep(directory));
+        if let Some(directory) = &directory {
+            sweep(directory);
+        }
         let next = directory.map_or(Copies::Off, Copies::Kept);
         if let (Copies::Waiting(waiting), Copies::Kept(directory)) = (&*copies, &next) {
             waiting.iter().try_for_each(|admitted| keep_copy(directory, admitted))?;

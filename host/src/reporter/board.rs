@@ -101,7 +101,9 @@ impl Board {
         match event {
             Event::JobFailed { job, .. } | Event::JobCancelled { job, .. } => {
                 let job = self.report.job(job);
-                job.map_or(0, |job| (job.chunks - job.chunks_done - job.chunks_failed).into())
+                job.map_or(0, |job| {
+                    job.chunks.saturating_sub(job.chunks_done + job.chunks_failed).into()
+                })
             }
             _ => 0,
         }
@@ -138,14 +140,17 @@ impl Board {
         let jobs_ended: u64 = ended.into_iter().map(|state| totals.jobs_in(state)).sum();
         let (done, all) = (done_of(totals), totals.chunks.saturating_sub(self.moot));
         let elapsed = now.since(self.began_at);
-        let bytes = ByteSize(totals.input_bytes.bytes() - self.base.bytes.bytes());
+        let bytes = ByteSize(totals.input_bytes.bytes().saturating_sub(self.base.bytes.bytes()));
         let mut words = vec![format!("{jobs_ended}/{} jobs", self.jobs)];
         words.extend(rate(bytes, elapsed));
         if totals.chunks_failed > 0 {
             words.push(format!("{} failed", totals.chunks_failed));
         }
-        let words =
-            format!("{}{}", words.join(", "), left(done - self.base.done, done, all, elapsed));
+        let words = format!(
+            "{}{}",
+            words.join(", "),
+            left(done.saturating_sub(self.base.done), done, all, elapsed)
+        );
         Line { name: "total".into(), done, all, words }
     }
 
@@ -180,7 +185,10 @@ impl Board {
         let began_at = job.started_at.unwrap_or(now).max(self.began_at);
         let elapsed = now.since(began_at);
         let mut words = vec![format!("{done}/{all} chunks")];
-        words.extend(rate(ByteSize(job.input_bytes.bytes() - base.bytes.bytes()), elapsed));
+        words.extend(rate(
+            ByteSize(job.input_bytes.bytes().saturating_sub(base.bytes.bytes())),
+            elapsed,
+        ));
         if job.chunks_failed > 0 {
             words.push(format!("{} failed", job.chunks_failed));
         }
@@ -190,7 +198,7 @@ impl Board {
         if done == all && all > 0 {
             words.push("collecting".into());
         }
-        format!("{}{}", words.join(", "), left(done - base.done, done, all, elapsed))
+        format!("{}{}", words.join(", "), left(done.saturating_sub(base.done), done, all, elapsed))
     }
 }
 
@@ -231,7 +239,31 @@ mod tests {
     #[test]
     fn a_line_says_how_far_a_job_is_and_how_it_ended() {
         let pictures = [3, 9, 10, 12, 17].map(picture).join("\n\n");
-        let expect = expect_test::expect![[""]];
+        let expect = expect_test::expect![[r#"
+            count-novels [0/0] waits to be cut
+            count-letters [0/0] waits to be cut
+            waits [0/0] waits to be cut
+            total [0/0] 0/3 jobs
+
+            count-novels [1/2] 1/2 chunks, 60.0 MiB/s, 2s left
+            count-letters [0/1] 0/1 chunks, waits
+            waits [0/3] 0/3 chunks, waits
+            total [1/6] 0/3 jobs, 17.6 MiB/s, 42s left
+
+            count-novels [1/2] 1/2 chunks, 85.7 MiB/s, 1 to be tried again, 3s left
+            count-letters [0/1] 0/1 chunks, waits
+            waits [0/3] 0/3 chunks, waits
+            total [1/6] 0/3 jobs, 31.6 MiB/s, 47s left
+
+            count-novels [1/2] 1/2 chunks, 54.5 MiB/s, 5s left
+            count-letters [0/1] 0/1 chunks
+            waits [0/3] 0/3 chunks, waits
+            total [1/6] 0/3 jobs, 26.1 MiB/s, 57s left
+
+            count-novels [2/2] completed, 2 of 2 chunks done in 8.0 s
+            count-letters [1/1] failed, 0 of 1 chunks done in 5.0 s
+            waits [0/3] 0/3 chunks, waits
+            total [3/6] 2/3 jobs, 36.4 MiB/s, 1 failed, 16s left"#]];
         expect.assert_eq(&pictures);
     }
 
@@ -250,7 +282,11 @@ mod tests {
             })
             .collect();
         board.apply(&news[..2]);
-        let expect = expect_test::expect![[""]];
+        let expect = expect_test::expect![[r#"
+            count-novels [2/2] 2/2 chunks, 75.0 MiB/s, collecting
+            count-letters [0/1] 0/1 chunks
+            waits [0/3] 0/3 chunks, waits
+            total [2/6] 0/3 jobs, 75.0 MiB/s, 8s left"#]];
         expect.assert_eq(&lines(&mut board, an_hour_later.after(Duration::from_secs(2))));
     }
 
@@ -264,7 +300,7 @@ mod tests {
         let mut board = Board::new(records[0].at);
         board.apply(&records);
         let last = lines(&mut board, at);
-        let expect = expect_test::expect![[""]];
+        let expect = expect_test::expect!["total [3/3] 3/3 jobs, 37.5 MiB/s, 1 failed"];
         expect.assert_eq(last.lines().last().unwrap());
     }
 
@@ -274,7 +310,8 @@ mod tests {
         let mut board = Board::new(records[0].at);
         assert_eq!(board.sentence(records[0].at), None);
         board.apply(&records);
-        let expect = expect_test::expect![[""]];
+        let expect =
+            expect_test::expect!["progress: 3/6 chunks, 2/3 jobs, 37.5 MiB/s, 1 failed, 16s left"];
         expect.assert_eq(&board.sentence(records[16].at).unwrap());
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pframe_core::event::{AfterFailure, Event, Record};
 use pframe_core::ids::AttemptId;
 use pframe_core::limits::Usage;
-use pframe_core::report::{Report, Totals};
+use pframe_core::report::{JobReport, Report, Totals};
 use pframe_core::units::ByteSize;
 use prometheus_client::metrics::histogram::Histogram;
 
@@ -105,7 +105,7 @@ impl Figures {
 
     fn first_start(&mut self, attempt: &AttemptId) {
         let job = self.report.job(&attempt.job).filter(|job| job.attempts == 1);
-        if let Some(wait) = job.and_then(|job| job.queue_wait()) {
+        if let Some(wait) = job.and_then(JobReport::queue_wait) {
             self.queue_wait.observe(wait.as_secs_f64());
             self.queue_wait_max = self.queue_wait_max.max(wait);
         }

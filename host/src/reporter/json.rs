@@ -3,7 +3,7 @@
 //! Owns: `--json`. A thread of its own writes, so that a slow reader slows the run down and does not tear it.
 //! Never: drops a line while anybody reads; a reader that went away is forgotten.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -50,12 +50,20 @@ fn write_all(turns: &Receiver<Vec<Record>>) {
     let mut stdout = BufWriter::new(std::io::stdout().lock());
     for records in turns {
         for record in records {
-            if serde_json::to_writer(&mut stdout, &record).is_err() || writeln!(stdout).is_err() {
-                return;
+            let written = serde_json::to_writer(&mut stdout, &record).map_err(Into::into);
+            if let Err(error) = written.and_then(|()| writeln!(stdout)) {
+                return mourn(&error);
             }
         }
-        if stdout.flush().is_err() {
-            return;
+        if let Err(error) = stdout.flush() {
+            return mourn(&error);
         }
+    }
+}
+
+/// A reader that went away is no reason for a word; a full disk is.
+fn mourn(error: &std::io::Error) {
+    if error.kind() != ErrorKind::BrokenPipe {
+        tracing::warn!(%error, "events cannot be written to stdout any more");
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod job;
 pub(crate) mod json;
 pub(crate) mod log;
 pub(crate) mod metrics;
+mod prometheus;
 #[cfg(test)]
 pub(crate) mod samples;
 mod screen;

@@ -69,7 +69,9 @@ pub(crate) fn records() -> Vec<Record> {
 /// What became of the jobs.
 pub(crate) fn reports() -> Vec<JobReport> {
     let mut report = Report::new();
-    records().iter().for_each(|record| report.apply(record));
+    for record in records() {
+        report.apply(&record);
+    }
     report.jobs().into_iter().cloned().collect()
 }
 

@@ -22,6 +22,8 @@ use super::told::say;
 const DRAWING_INTERVAL: Duration = Duration::from_millis(125);
 /// Time between two lines where nobody watches, at least.
 const LINE_INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// One line; the words are cut where the terminal ends.
+const TEMPLATE: &str = "{prefix} [{bar:16}] {wide_msg}";
 /// Characters of a job's name at most.
 const NAME_WIDTH_MAX: usize = 24;
 
@@ -39,9 +41,12 @@ pub(crate) fn start(interval: Duration) -> (Terminal, Display) {
     let board = Arc::new(Mutex::new(Board::new(now())));
     let (quit, quits) = channel();
     let shared = Arc::clone(&board);
-    let draw = move || match screen::is_terminal() {
-        true => draw_bars(&shared, &quits),
-        false => write_lines(&shared, &quits, interval.max(LINE_INTERVAL_MIN)),
+    let draw = move || {
+        if screen::is_terminal() {
+            draw_bars(&shared, &quits);
+        } else {
+            write_lines(&shared, &quits, interval.max(LINE_INTERVAL_MIN));
+        }
     };
     let drawer = std::thread::Builder::new().name("pframe-progress".into()).spawn(draw).ok();
     (Terminal(board), Display { quit: Some(quit), drawer })
@@ -139,7 +144,5 @@ impl Bars {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix} [{bar:16}] {wide_msg}")
-        .expect("a valid template")
-        .progress_chars("=> ")
+    ProgressStyle::with_template(TEMPLATE).expect("a valid template").progress_chars("=> ")
 }

@@ -159,6 +159,8 @@ fn pool(attempts: u32, memory_max: ByteSize) -> PoolingAllocationConfig {
         .async_stack_keep_resident(STACK_KEPT_BYTES)
         .linear_memory_keep_resident(MEMORY_KEPT_BYTES)
         .table_keep_resident(TABLE_KEPT_BYTES)
+        // Where the kernel can say which pages were touched, only those are cleaned: twice as fast.
+        .pagemap_scan(wasmtime::Enabled::Auto)
         .max_unused_warm_slots(attempts.div_ceil(2));
     pool
 }

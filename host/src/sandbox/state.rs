@@ -128,7 +128,6 @@ pub(crate) fn store(
 /// At each tick of the epoch: end, or let the neighbours on this thread have a turn.
 ///
 /// `YieldCustom` with tokio's own yield, because a plain yield is polled again before anything else.
-#[expect(clippy::needless_pass_by_value, reason = "wasmtime hands the context over by value")]
 fn at_tick(mut context: StoreContextMut<'_, AttemptState>) -> wasmtime::Result<UpdateDeadline> {
     let state = context.data_mut();
     match state.watch.verdict() {

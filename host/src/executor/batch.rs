@@ -1,0 +1,163 @@
+//! One batch: attempts of one tenant and one component, one after the other on one reservation.
+//!
+//! Owns: that the scheduler hears of every attempt of the batch exactly once, whatever happens.
+//! Never: wakes the engine for each of many tiny attempts: their outcomes are told together.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::AttemptId;
+use pframe_core::limits::Usage;
+use pframe_core::scheduler::{Message, Outcome, Start, Work};
+
+use super::assignment::{granted, join, outcome, prepare};
+use super::threads::Site;
+use crate::capability::output::SharedOutput;
+use crate::capability::progress::ProgressSink;
+use crate::capability::stdio::Capture;
+use crate::sandbox::{Order, Stop, run};
+
+/// How long a batch may take before what it has not begun is given back: behind an attempt that is
+/// slower than its kind used to be, quick ones would wait although another thread is free.
+const BATCH_PATIENCE: Duration = Duration::from_millis(20);
+/// How long an outcome may wait for those of the attempts after it. A turn of the engine costs about
+/// as much as ten tiny attempts, so a few hundred microseconds of them share one.
+const TELL_INTERVAL: Duration = Duration::from_micros(300);
+
+/// Runs a batch to its end.
+pub(super) async fn run_batch(site: Arc<Site>, attempts: Vec<(Start, Stop)>) {
+    let mut batch = BatchRun::new(&site, attempts);
+    while let Some((start, stop)) = batch.next() {
+        let mut usage = Usage { queued: batch.ordered.elapsed(), ..Usage::default() };
+        let outcome = match perform(&site, &start, stop, &mut usage).await {
+            Ok(outcome) => outcome,
+            // The host stops: the attempt had not its full chance and is not charged.
+            Err(fault) if fault.code == Code::Drained => Outcome::Returned,
+            Err(fault) => Outcome::Failed(fault),
+        };
+        batch.ended(usage, outcome);
+    }
+}
+
+async fn perform(
+    site: &Site,
+    start: &Start,
+    stop: Stop,
+    usage: &mut Usage,
+) -> Result<Outcome, Fault> {
+    if let Some(fault) = stop.requested() {
+        return Err(fault);
+    }
+    if let Work::Collect { parts } = &start.work
+        && !start.job.task.collects
+    {
+        return join(site, parts).map(Outcome::Output);
+    }
+    let task = site.registry.get(&start.job.task.component).ok_or_else(|| {
+        Fault::new(Code::Bug).detail("the component of an accepted job is not ready")
+    })?;
+    let prepared = prepare(site, start)?;
+    let talk = Capture::default();
+    let order = Order {
+        assignment: prepared.assignment,
+        parameters: Arc::clone(&start.job.parameters),
+        limits: start.job.limits,
+        granted: granted(site, start)?,
+        stop,
+        progress: ProgressSink::new(&site.progress, start.attempt.clone()),
+        output: SharedOutput::new(site.results.writer(), start.job.limits.output),
+        talk: talk.clone(),
+    };
+    let result = run(&site.sandbox, &task, order, usage).await;
+    keep_talk(site, &start.attempt, &talk);
+    // An input that changed explains every other outcome.
+    prepared.sources.iter().try_for_each(|source| source.verify())?;
+    outcome(start, result?)
+}
+
+fn keep_talk(site: &Site, attempt: &AttemptId, talk: &Capture) {
+    if let (Some(logs), Some(text)) = (&site.logs, talk.text()) {
+        logs.keep(attempt, &text);
+    }
+}
+
+/// What is left of a batch, and what is to be told of it. When it falls, everything is told.
+struct BatchRun<'a> {
+    site: &'a Site,
+    ordered: Instant,
+    told: Instant,
+    /// The next one last.
+    waiting: Vec<(Start, Stop)>,
+    running: Option<AttemptId>,
+    outcomes: Vec<Message>,
+    has_begun: bool,
+}
+
+impl<'a> BatchRun<'a> {
+    fn new(site: &'a Site, mut attempts: Vec<(Start, Stop)>) -> Self {
+        attempts.reverse();
+        let now = Instant::now();
+        let outcomes = Vec::new();
+        Self {
+            site,
+            ordered: now,
+            told: now,
+            waiting: attempts,
+            running: None,
+            outcomes,
+            has_begun: false,
+        }
+    }
+
+    /// The next attempt; none where the batch has taken too long, unless its job asked for the batch.
+    fn next(&mut self) -> Option<(Start, Stop)> {
+        let (next, _) = self.waiting.last()?;
+        let is_late = self.has_begun && self.ordered.elapsed() > BATCH_PATIENCE;
+        if is_late && next.job.batch.is_none() {
+            return None;
+        }
+        self.has_begun = true;
+        self.running = Some(next.attempt.clone());
+        self.waiting.pop()
+    }
+
+    /// Takes down how the running attempt ended, and tells it unless the next will end at once.
+    fn ended(&mut self, usage: Usage, outcome: Outcome) {
+        self.note(usage, outcome);
+        if self.told.elapsed() >= TELL_INTERVAL {
+            self.tell();
+        }
+    }
+
+    fn note(&mut self, usage: Usage, outcome: Outcome) {
+        if let Some(attempt) = self.running.take() {
+            self.outcomes.push(Message::AttemptEnded { attempt, usage, outcome });
+        }
+    }
+
+    fn tell(&mut self) {
+        self.site.inbox.send_all(self.outcomes.drain(..));
+        self.told = Instant::now();
+    }
+}
+
+impl Drop for BatchRun<'_> {
+    /// Reached at the end of the batch, when the host ends, and when an attempt panics.
+    fn drop(&mut self) {
+        let outcome = match std::thread::panicking() {
+            true => Outcome::Failed(
+                Fault::new(Code::Bug).detail("the host panicked while it ran this attempt"),
+            ),
+            false => Outcome::Returned,
+        };
+        self.note(Usage::default(), outcome);
+        let left = self.waiting.drain(..).rev().map(|(start, _)| Message::AttemptEnded {
+            attempt: start.attempt,
+            usage: Usage::default(),
+            outcome: Outcome::Returned,
+        });
+        self.outcomes.extend(left);
+        self.tell();
+    }
+}

@@ -1,0 +1,715 @@
+//! Hostile guests by the ids of the list of attacks: each ends with its own code, in time, beside an undisturbed neighbour.
+//!
+//! `c` processor and liveness, `m` memory, `a` lies about the canonical ABI, `h` handles, `n` network, `t` time and
+//! chance, `o` output, `b` components that should not compile, `s` other tenants.
+
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use pframe_core::fault::{Code, Fault};
+use pframe_core::job::LimitsRequest;
+use pframe_core::units::{ByteSize, Fuel};
+use pframe_host::Job;
+use pframe_tests::canary::beside_a_canary;
+use pframe_tests::component::{Guest, IMPORTS, component};
+use pframe_tests::guest;
+use pframe_tests::house::{
+    End, House, evil, evil_n, house, job, task, unique_id, wait, with_timeout,
+};
+use pframe_tests::random::Random;
+
+/// The deadline of an attack.
+const DEADLINE: Duration = Duration::from_millis(300);
+/// How much later it may have ended, on a busy machine.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Runs an attack beside a canary.
+#[track_caller]
+fn attack(job: Job) -> End {
+    let end = beside_a_canary(house(), || house().run(with_timeout(job, DEADLINE)));
+    assert!(end.took < DEADLINE + GRACE, "it took {:?}", end.took);
+    end
+}
+
+#[track_caller]
+fn check(guest: &Guest, code: Code) -> Fault {
+    let fault = attack(house().job_for(guest)).fault();
+    assert_eq!(fault.code, code, "{fault}\n{fault:?}");
+    fault
+}
+
+fn main_module(fields: &str) -> Guest {
+    Guest::new(&format!("{IMPORTS} {fields}"))
+}
+
+/// A handler that does nothing, for lies told elsewhere.
+const HONEST_RUN: &str = r#"(func (export "run") (param i32 i32 i32) (result i32)
+    (call $drop (local.get 0)) (i32.const 64))"#;
+const LOOP: &str = "(loop $again (br $again))";
+
+#[test]
+fn c01_a_loop_in_the_handler() {
+    check(&Guest::running(LOOP), Code::Deadline);
+}
+
+#[test]
+fn c02_a_loop_in_the_start_function() {
+    let guest = main_module(&format!("(func $start {LOOP}) (start $start) {HONEST_RUN}"));
+    check(&guest, Code::Deadline);
+    let mut job = house().job_for(&guest);
+    job.limits.fuel = Some(Fuel(1_000_000));
+    assert_eq!(attack(job).fault().code, Code::Fuel);
+}
+
+#[test]
+fn c03_a_loop_in_the_allocator_that_the_host_calls() {
+    let libc = r#"(memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+          (loop $again (br $again)) (i32.const 0))"#;
+    check(&Guest::running("").libc(libc), Code::Deadline);
+}
+
+#[test]
+fn c04_a_loop_after_the_return() {
+    let post = format!(r#"(func (export "post") (param i32) {LOOP})"#);
+    check(&main_module(&format!("{HONEST_RUN} {post}")).post_return("post"), Code::Deadline);
+}
+
+#[test]
+fn c11_bulk_operations_over_the_whole_memory() {
+    let fault = attack(evil_n("memory-fill", 100)).fault();
+    assert_eq!(fault.code, Code::Deadline);
+}
+
+#[test]
+fn c12_growing_by_a_huge_step_mints_no_fuel() {
+    let grow = r#"(loop $again
+        (drop (table.grow $table (ref.null func) (i32.const -1)))
+        (br $again))"#;
+    let guest = main_module(&format!(
+        r#"(table $table 1 10 funcref)
+        (func (export "run") (param i32 i32 i32) (result i32) {grow} (i32.const 64))"#
+    ));
+    let mut job = house().job_for(&guest);
+    job.limits.fuel = Some(Fuel(100_000));
+    assert_eq!(attack(job).fault().code, Code::Fuel);
+}
+
+#[test]
+fn c14_many_cheap_calls_that_cost_the_host() {
+    let body = "(loop $again
+        (call $read (local.get $chunk) (i64.const 0) (i32.const 1) (i32.const 256))
+        (br $again))";
+    let libc = r#"(memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))"#;
+    let guest = Guest::running(body).libc(libc);
+    check(&guest, Code::Deadline);
+    let mut job = house().job_for(&guest);
+    job.limits.cpu = Some(Duration::from_millis(50));
+    assert_eq!(attack(job).fault().code, Code::Cpu);
+    let mut job = house().job_for(&guest);
+    job.limits.fuel = Some(Fuel(100_000));
+    let end = attack(job);
+    let calls = end.report.input_bytes.bytes();
+    assert!((100..250).contains(&calls), "a call costs about 400 units: {calls} calls of 100K");
+    assert_eq!(end.fault().code, Code::Fuel);
+}
+
+#[test]
+fn c15_calling_out_while_the_host_calls_in() {
+    let libc = r#"(import "early" "size" (func $size (param i32) (result i64)))
+        (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+          (drop (call $size (i32.const 1))) (i32.const 1024))"#;
+    let fault = check(&Guest::running("").libc(libc), Code::Trap);
+    assert!(fault.detail.contains("cannot leave"), "{fault}");
+    let post = r#"(func (export "post") (param i32) (drop (call $size (i32.const 1))))"#;
+    let guest = main_module(&format!("{HONEST_RUN} {post}")).post_return("post");
+    assert!(check(&guest, Code::Trap).detail.contains("cannot leave"));
+}
+
+#[test]
+fn c16_c17_sleepers_and_busy_pollers_hold_no_thread() {
+    for deed in ["sleep", "poll-busy"] {
+        let ends = beside_a_canary(house(), || {
+            let jobs = (0..6).map(|_| with_timeout(evil(deed), DEADLINE));
+            let batch = house().engine.submit_batch(jobs.collect()).unwrap();
+            batch.jobs.iter().map(|job| wait(job).unwrap_err().code).collect::<Vec<_>>()
+        });
+        assert_eq!(ends, [Code::Deadline; 6], "{deed}");
+    }
+}
+
+#[test]
+fn c19_c20_a_spinner_on_every_thread_stops_neither_deadlines_nor_neighbours() {
+    let house = House::with(|builder| builder.workers(2).attempts(8));
+    let started = std::time::Instant::now();
+    beside_a_canary(&house, || {
+        let jobs: Vec<_> = (0..6).map(|_| with_timeout(evil("spin"), DEADLINE)).collect();
+        let batch = house.engine.submit_batch(jobs).unwrap();
+        for job in &batch.jobs {
+            let fault = wait(job).unwrap_err();
+            assert_eq!(fault.code, Code::Deadline, "{fault}");
+            let busy = job.report().unwrap().busy;
+            assert!(busy < DEADLINE + Duration::from_millis(500), "{busy:?}");
+        }
+    });
+    assert!(started.elapsed() < 3 * DEADLINE + GRACE, "{:?}", started.elapsed());
+}
+
+#[test]
+fn c23_a_trap_is_never_tried_again_however_many_retries_are_asked_for() {
+    let job = Job { retries_max: Some(u32::MAX), ..evil("panic") };
+    let end = attack(job);
+    assert_eq!((end.report.attempts, end.fault().code), (1, Code::Trap));
+}
+
+#[test]
+fn c25_a_storm_of_cancels_leaves_nothing_behind() {
+    let house = House::with(|builder| builder.attempts(4));
+    let mut random = Random::seeded(25);
+    let deeds = ["spin", "sleep", "echo", "poll-busy", "stderr-forever", "panic", "write-forever"];
+    let mut handles = Vec::new();
+    for _ in 0..400 {
+        let deed: &str = random.one_of::<&str>(&deeds);
+        let handle = house.engine.submit(with_timeout(evil(deed), DEADLINE)).unwrap();
+        if random.below(4) == 0 {
+            house.diary.wait_for_start(handle.id());
+        }
+        handle.cancel();
+        handles.push(handle);
+    }
+    for handle in &handles {
+        if let Err(fault) = wait(handle) {
+            let is_expected = matches!(fault.code, Code::Cancelled | Code::Trap | Code::Deadline);
+            assert!(is_expected, "{fault}");
+        }
+        assert!(handle.status().is_terminal());
+    }
+    for _ in 0..8 {
+        assert_eq!(house.run(evil("echo")).text(), "abc");
+    }
+}
+
+#[test]
+fn m01_growing_for_ever() {
+    let guest = Guest::running("(loop $again (drop (memory.grow (i32.const 1))) (br $again))");
+    let mut job = house().job_for(&guest);
+    job.limits.memory = Some(ByteSize::mib(10));
+    assert_eq!(attack(job).fault().code, Code::Memory);
+}
+
+#[test]
+fn m01_growth_past_the_modules_own_maximum_is_refused_to_the_guest() {
+    let libc = r#"(memory (export "memory") 1 2)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))"#;
+    let guest = Guest::running(
+        "(if (i32.ne (memory.grow (i32.const 2)) (i32.const -1)) (then unreachable))",
+    )
+    .libc(libc);
+    assert_eq!(attack(house().job_for(&guest)).text(), "");
+}
+
+#[test]
+fn m02_a_memory_that_starts_at_4_gib() {
+    let libc = r#"(memory (export "memory") 65536)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))"#;
+    let fault = check(&Guest::running("").libc(libc), Code::Memory);
+    expect![
+        "the handler asked for more memory than its limit (limits.memory is 256 MiB, 4 GiB used)"
+    ]
+    .assert_eq(&fault.to_string());
+}
+
+#[test]
+fn m04_tables_without_end() {
+    let guest = main_module(
+        r#"(table $table 1 funcref)
+        (func (export "run") (param i32 i32 i32) (result i32)
+          (loop $again
+            (drop (table.grow $table (ref.null func) (i32.const 100000)))
+            (br $again))
+          (i32.const 64))"#,
+    );
+    let fault = check(&guest, Code::Tables);
+    assert_eq!(fault.hit.unwrap().value, "1000000");
+}
+
+#[test]
+fn m04_a_table_that_starts_with_all_elements() {
+    let guest = main_module(&format!("(table 4294967295 funcref) {HONEST_RUN}"));
+    refuse(&guest.bytes(), &[Code::Tables, Code::Instances, Code::CompileFailed]);
+}
+
+#[test]
+fn m05_more_memories_than_a_component_may_have() {
+    let instances = "(core instance (instantiate $block))".repeat(100);
+    let guest = Guest::running("").before(&format!("(core module $block (memory 1)) {instances}"));
+    refuse(&guest.bytes(), &[Code::Instances]);
+}
+
+#[test]
+fn m09_m11_recursion_with_a_host_call_at_every_depth() {
+    let guest = main_module(
+        r#"(func $deeper (param $chunk i32)
+          (drop (call $size (local.get $chunk)))
+          (call $job-id (local.get $chunk) (i32.const 256))
+          (call $deeper (local.get $chunk)))
+        (func (export "run") (param i32 i32 i32) (result i32)
+          (call $deeper (local.get 0)) (i32.const 64))"#,
+    );
+    let code = attack(house().job_for(&guest)).fault().code;
+    assert!(matches!(code, Code::StackOverflow | Code::Memory), "{code}");
+}
+
+#[test]
+fn m15_more_jobs_than_slots_wait_and_never_fail() {
+    let house = House::with(|builder| builder.attempts(2));
+    let jobs = (0..200).map(|_| evil("echo")).collect();
+    let batch = house.engine.submit_batch(jobs).unwrap();
+    for result in batch.wait_blocking() {
+        assert_eq!(result.unwrap().bytes().unwrap(), b"abc");
+    }
+}
+
+#[test]
+fn m18_instantiations_that_fail_half_way_give_their_slots_back() {
+    let guest = main_module(&format!("(func $start unreachable) (start $start) {HONEST_RUN}"));
+    for _ in 0..100 {
+        assert_eq!(house().run(house().job_for(&guest)).fault().code, Code::Trap);
+    }
+    assert_eq!(house().run(evil("echo")).text(), "abc");
+}
+
+/// A handler that fails with a text at this place.
+fn failing_with(pointer: i64, length: i64) -> Guest {
+    main_module(&format!(
+        r#"(data (i32.const 600) "\c0\80\ed\a0\80\ff")
+        (func (export "run") (param i32 i32 i32) (result i32)
+          (call $drop (local.get 0))
+          (i32.store8 (i32.const 256) (i32.const 1))
+          (i32.store8 (i32.const 260) (i32.const 2))
+          (i32.store (i32.const 264) (i32.const {pointer}))
+          (i32.store (i32.const 268) (i32.const {length}))
+          (i32.const 256))"#
+    ))
+}
+
+#[test]
+fn a01_a03_texts_outside_of_memory_or_too_long() {
+    for (pointer, length) in
+        [(70_000, 10), (65_530, 100), (-1, 1), (0, -1), (0, 1 << 28), (0, i64::from(i32::MAX))]
+    {
+        check(&failing_with(pointer, length), Code::Trap);
+    }
+}
+
+#[test]
+fn a04_results_that_are_misaligned_or_outside() {
+    for pointer in [65, 66, 67, 65_536, -4, -1] {
+        let guest = main_module(&format!(
+            r#"(func (export "run") (param i32 i32 i32) (result i32)
+              (call $drop (local.get 0)) (i32.const {pointer}))"#
+        ));
+        check(&guest, Code::Trap);
+    }
+}
+
+#[test]
+fn a05_texts_that_are_not_utf8() {
+    for (at, length) in [(600, 2), (602, 3), (605, 1), (600, 6)] {
+        check(&failing_with(at, length), Code::Trap);
+    }
+}
+
+#[test]
+fn a09_an_allocator_that_lies() {
+    for pointer in [65_535, 65_536, -1] {
+        let libc = format!(
+            r#"(memory (export "memory") 1)
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const {pointer}))"#
+        );
+        check(&Guest::running("").libc(&libc), Code::Trap);
+    }
+    let trapping = r#"(memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable)"#;
+    check(&Guest::running("").libc(trapping), Code::Trap);
+}
+
+#[test]
+fn a12_a_trap_after_the_return_leaves_no_result() {
+    let run = r#"(data (i32.const 512) "a result")
+        (func (export "run") (param i32 i32 i32) (result i32)
+          (call $write (i32.const 512) (i32.const 8) (i32.const 256))
+          (call $drop (local.get 0)) (i32.const 64))
+        (func (export "post") (param i32) unreachable)"#;
+    assert_eq!(attack(house().job_for(&main_module(run))).text(), "a result");
+    check(&main_module(run).post_return("post"), Code::Trap);
+}
+
+#[test]
+fn a13_cases_that_do_not_exist() {
+    for (address, value) in [(256, 2), (256, 255), (260, 3), (260, 255)] {
+        let guest = main_module(&format!(
+            r#"(func (export "run") (param i32 i32 i32) (result i32)
+              (call $drop (local.get 0))
+              (i32.store8 (i32.const 256) (i32.const 1))
+              (i32.store8 (i32.const {address}) (i32.const {value}))
+              (i32.const 256))"#
+        ));
+        check(&guest, Code::Trap);
+    }
+}
+
+#[test]
+fn a16_a_piece_of_output_that_is_far_too_large() {
+    let body = |length: u32| {
+        format!(
+            "(drop (memory.grow (i32.const 2000)))
+            (call $write (i32.const 0) (i32.const {length}) (i32.const 256))
+            (if (i32.eqz (i32.load8_u (i32.const 256))) (then unreachable))"
+        )
+    };
+    let fault = check(&Guest::running(&body(100 << 20)), Code::HostcallData);
+    expect!["the handler passed more data in one call than its limit (data of one call is 8 MiB, more used)"]
+        .assert_eq(&fault.to_string());
+    let soft = attack(house().job_for(&Guest::running(&body(2 << 20))));
+    assert_eq!(soft.text(), "", "2 MiB are refused to the guest, which goes on");
+}
+
+#[test]
+fn a16_pieces_of_output_outside_of_memory() {
+    for (pointer, length) in [(65_000, 1000), (-1, 1), (0, -1)] {
+        let body =
+            format!("(call $write (i32.const {pointer}) (i32.const {length}) (i32.const 256))");
+        check(&Guest::running(&body), Code::Trap);
+    }
+}
+
+#[test]
+fn a17_progress_that_is_no_number_is_nothing() {
+    assert_eq!(attack(evil_n("progress-flood", 100)).text(), "");
+}
+
+#[test]
+fn a_flood_of_progress_costs_the_host_nothing() {
+    let fault = attack(evil("progress-flood")).fault();
+    assert_eq!(fault.code, Code::Deadline, "{fault}");
+}
+
+#[test]
+fn h01_forged_and_freed_handles() {
+    for handle in ["0", "7", "4096", "-1", "1073741824"] {
+        check(&Guest::running(&format!("(drop (call $size (i32.const {handle})))")), Code::Trap);
+        check(&Guest::running(&format!("(call $drop (i32.const {handle}))")), Code::Trap);
+    }
+    check(&Guest::running("(call $drop (local.get $chunk))"), Code::Trap);
+    check(
+        &main_module(
+            r#"(func (export "run") (param i32 i32 i32) (result i32)
+              (call $drop (local.get 0)) (drop (call $size (local.get 0))) (i32.const 64))"#,
+        ),
+        Code::Trap,
+    );
+}
+
+#[test]
+fn h03_handles_without_end() {
+    let fault = attack(evil("handles")).fault();
+    assert_eq!(fault.code, Code::Handles, "{fault}");
+    let hit = fault.hit.unwrap();
+    assert_eq!(hit.limit, "handles", "{hit:?}");
+}
+
+#[test]
+fn h05_a_borrow_that_is_kept_past_the_call() {
+    let guest =
+        main_module(r#"(func (export "run") (param i32 i32 i32) (result i32) (i32.const 64))"#);
+    let fault = check(&guest, Code::Trap);
+    expect!["the handler trapped: borrow handles still remain at the end of the call"]
+        .assert_eq(&fault.to_string());
+}
+
+/// `wasi:io/poll` and `wasi:io/streams`, as much as the attacks need.
+const WASI: &str = r#"
+  (import "wasi:io/poll@0.2.0" (instance $poll-interface
+    (export "pollable" (type $p (sub resource)))
+    (export "poll" (func (param "in" (list (borrow $p))) (result (list u32))))))
+  (core func $poll (canon lower (func $poll-interface "poll")
+    (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
+  (import "wasi:io/error@0.2.0" (instance $error-interface
+    (export "error" (type (sub resource)))))
+  (alias export $error-interface "error" (type $error))
+  (import "wasi:io/streams@0.2.0" (instance $streams
+    (alias outer 1 $error (type $e))
+    (export "error" (type $error (eq $e)))
+    (export "output-stream" (type $output-stream (sub resource)))
+    (type $s (variant (case "last-operation-failed" (own $error)) (case "closed")))
+    (export "stream-error" (type $stream-error (eq $s)))
+    (export "[method]output-stream.write-zeroes" (func
+      (param "self" (borrow $output-stream)) (param "len" u64)
+      (result (result (error $stream-error)))))
+    (export "[method]output-stream.write" (func
+      (param "self" (borrow $output-stream)) (param "contents" (list u8))
+      (result (result (error $stream-error)))))))
+  (alias export $streams "output-stream" (type $output-stream))
+  (import "wasi:cli/stdout@0.2.0" (instance $stdout
+    (alias outer 1 $output-stream (type $o))
+    (export "output-stream" (type $output-stream (eq $o)))
+    (export "get-stdout" (func (result (own $output-stream))))))
+  (core func $get-stdout (canon lower (func $stdout "get-stdout")))
+  (core func $zeroes (canon lower (func $streams "[method]output-stream.write-zeroes")
+    (memory (core memory $libc "memory"))))
+  (core func $print (canon lower (func $streams "[method]output-stream.write")
+    (memory (core memory $libc "memory"))))"#;
+
+fn with_wasi(body: &str) -> Guest {
+    main_module(&format!(
+        r#"(import "host" "poll" (func $poll (param i32 i32 i32)))
+        (import "host" "get-stdout" (func $get-stdout (result i32)))
+        (import "host" "zeroes" (func $zeroes (param i32 i64 i32)))
+        (import "host" "print" (func $print (param i32 i32 i32 i32)))
+        (func (export "run") (param i32 i32 i32) (result i32)
+          {body} (call $drop (local.get 0)) (i32.const 64))"#
+    ))
+    .before(WASI)
+    .host("poll", "$poll")
+    .host("get-stdout", "$get-stdout")
+    .host("zeroes", "$zeroes")
+    .host("print", "$print")
+}
+
+#[test]
+fn h18_polling_nothing() {
+    check(&with_wasi("(call $poll (i32.const 0) (i32.const 0) (i32.const 256))"), Code::Trap);
+}
+
+#[test]
+fn o04_o05_more_zeroes_or_bytes_than_a_stream_takes() {
+    let zeroes = |count: &str| {
+        with_wasi(&format!("(call $zeroes (call $get-stdout) (i64.const {count}) (i32.const 256))"))
+    };
+    let before = pframe_tests::process::resident_bytes();
+    for count in ["-1", "9223372036854775807", "1099511627776", "1048576"] {
+        let end = attack(house().job_for(&zeroes(count)));
+        assert!(matches!(&end.result, Err(fault) if fault.code == Code::Trap), "{count}: {end:?}");
+    }
+    let grown = pframe_tests::process::resident_bytes().saturating_sub(before);
+    assert!(grown < 64 << 20, "{grown} bytes");
+    let print = with_wasi(
+        "(drop (memory.grow (i32.const 100)))
+        (call $print (call $get-stdout) (i32.const 0) (i32.const 5000000) (i32.const 256))",
+    );
+    let code = attack(house().job_for(&print)).fault().code;
+    assert!(matches!(code, Code::Trap | Code::HostcallData), "{code}");
+}
+
+#[test]
+fn t01_a_tebibyte_of_random_bytes() {
+    let fault = attack(evil("random")).fault();
+    assert_eq!(fault.code, Code::Random, "{fault}");
+    assert_eq!(fault.hit.unwrap().value, "1 MiB");
+    assert_eq!(attack(evil_n("random", 1 << 20)).text(), "1048576 bytes\n");
+}
+
+#[test]
+fn s01_an_instance_finds_nothing_of_the_one_before() {
+    let guest = main_module(
+        r#"(global $mark (mut i32) (i32.const 0))
+        (table $table 4 funcref)
+        (elem declare func $size)
+        (func (export "run") (param i32 i32 i32) (result i32)
+          (i32.store8 (i32.const 512)
+            (i32.add (i32.const 48)
+              (i32.or (global.get $mark)
+                (i32.or (i32.load (i32.const 40000))
+                  (i32.eqz (ref.is_null (table.get $table (i32.const 3))))))))
+          (call $write (i32.const 512) (i32.const 1) (i32.const 256))
+          (global.set $mark (i32.const 1))
+          (i32.store (i32.const 40000) (i32.const 1))
+          (table.set $table (i32.const 3) (ref.func $size))
+          (call $drop (local.get 0)) (i32.const 64))"#,
+    );
+    let task = house().register(&guest).unwrap();
+    for _ in 0..100 {
+        let job = Job { task: task.clone(), ..job("tiny", "") };
+        assert_eq!(house().run(job).text(), "0");
+    }
+}
+
+#[test]
+fn s06_two_hundred_at_once_each_get_their_own_back() {
+    let house = House::with(|builder| builder.workers(4).attempts(200));
+    let jobs: Vec<Job> = (0..2000)
+        .map(|number| {
+            let mut job = evil("echo");
+            job.input = pframe_host::JobInput::Text(format!("nonce {number}"));
+            job
+        })
+        .collect();
+    let batch = house.engine.submit_batch(jobs).unwrap();
+    for (number, result) in batch.wait_blocking().into_iter().enumerate() {
+        assert_eq!(result.unwrap().bytes().unwrap(), format!("nonce {number}").into_bytes());
+    }
+}
+
+/// Bytes that must be refused at registration with one of these codes.
+#[track_caller]
+fn refuse(bytes: &[u8], codes: &[Code]) -> Fault {
+    let name = task(&format!("refused-{}", unique_id()));
+    let fault = match house().engine.register_component(&name, bytes.to_vec()) {
+        Err(fault) => fault,
+        Ok(_) => {
+            let end = house().run(Job { task: name, ..job("tiny", "abc") });
+            end.result.expect_err("it should be refused, at the latest when it runs")
+        }
+    };
+    assert!(codes.contains(&fault.code), "{}: {fault}", fault.code);
+    let steering = |it: char| it.is_control() && it != '\n';
+    assert!(!fault.to_string().contains(steering), "{fault}");
+    assert!(fault.to_string().len() < 10_000, "{} bytes of fault", fault.to_string().len());
+    fault
+}
+
+#[test]
+fn b01_a_component_cut_short_anywhere() {
+    let sound = std::fs::read(guest("tiny")).unwrap();
+    let cuts = (0..16).chain((16..sound.len()).step_by(sound.len() / 60));
+    for length in cuts {
+        let fault = refuse(
+            &sound[..length],
+            &[Code::ComponentMalformed, Code::NotAComponent, Code::ExportMissing],
+        );
+        assert!(fault.code != Code::ExportMissing || length < 20, "{length}: {fault}");
+    }
+}
+
+#[test]
+fn b01_bits_that_were_turned() {
+    let sound = std::fs::read(guest("tiny")).unwrap();
+    let mut random = Random::seeded(1);
+    for _ in 0..80 {
+        let mut bytes = sound.clone();
+        let at = usize::try_from(random.below(bytes.len() as u64)).unwrap();
+        bytes[at] ^= 1 << random.below(8);
+        let name = task(&format!("turned-{}", unique_id()));
+        match house().engine.register_component(&name, bytes) {
+            Ok(_) => {
+                let job = with_timeout(Job { task: name, ..job("tiny", "abc") }, DEADLINE);
+                let _any = house().run(job);
+            }
+            Err(fault) => assert_ne!(fault.code, Code::Bug, "{fault}"),
+        }
+    }
+}
+
+#[test]
+fn b03_b04_files_that_are_no_components() {
+    let module = component("(module)");
+    let cases: [(&str, &[u8]); 8] = [
+        ("a core module", &module),
+        ("nothing", b""),
+        ("a byte", b"\0"),
+        ("a native program", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0"),
+        ("text", b"(component)"),
+        ("compressed", b"\x1f\x8b\x08\0\0\0\0\0"),
+        ("another version", b"\0asm\x0e\0\x01\0"),
+        ("the magic alone", b"\0asm"),
+    ];
+    for (name, bytes) in cases {
+        let fault = refuse(bytes, &[Code::NotAComponent, Code::ComponentMalformed]);
+        assert!(name != "a core module" || fault.code == Code::NotAComponent, "{fault}");
+    }
+}
+
+#[test]
+fn b06_b07_unknown_imports_are_all_listed() {
+    let unknown = r#"
+        (import "wasi:cli/environment@0.9.0" (instance))
+        (import "acme:secret/door@1.0.0" (instance (export "open" (func))))
+        (import "pframe:task/input@2.0.0" (instance))
+        (import "plain" (func))"#;
+    let fault = refuse(&Guest::running("").before(unknown).bytes(), &[Code::ImportUnknown]);
+    for name in
+        ["wasi:cli/environment@0.9.0", "acme:secret/door@1.0.0", "pframe:task/input@2.0.0", "plain"]
+    {
+        assert!(fault.detail.contains(&format!("`{name}`")), "{name}: {fault}");
+    }
+}
+
+#[test]
+fn a_component_without_a_handler_says_what_is_missing() {
+    refuse(&component("(component)"), &[Code::ExportMissing]);
+}
+
+#[test]
+fn a_handler_of_another_shape_is_refused_before_or_when_it_runs() {
+    let guest = Guest::new(r#"(func (export "run") (param i32) (result i32) (i32.const 0))"#)
+        .run_type(r#"(param "number" u32) (result u32)"#);
+    refuse(&guest.bytes(), &[Code::ExportMissing]);
+}
+
+#[test]
+fn b14_components_in_components() {
+    let depth = 200;
+    let text = format!("{}{}", "(component ".repeat(depth), ")".repeat(depth));
+    let fault = refuse(
+        &component(&text),
+        &[Code::ComponentMalformed, Code::CompileFailed, Code::ExportMissing],
+    );
+    assert_ne!(fault.code, Code::Bug);
+}
+
+#[test]
+fn b22_names_that_steer_terminals_are_escaped_and_short() {
+    let ansi = r"\1b[31mred\1b[0m";
+    let fields = format!(r#"(func (export "{ansi}")) {HONEST_RUN}"#);
+    let guest = main_module(&fields);
+    house().register(&guest).expect("an odd export name of a core module harms nobody");
+    let long = "x".repeat(50_000);
+    let guest = Guest::running("").before(&format!(r#"(import "{long}" (func))"#));
+    let fault = refuse(&guest.bytes(), &[Code::ImportUnknown, Code::ComponentMalformed]);
+    assert!(fault.detail.len() < 5000, "{} bytes", fault.detail.len());
+}
+
+/// A core module with this content, in a handler.
+fn feature(fields: &str, expect: &Expect) {
+    let guest = Guest::running("").before(&format!("(core module {fields})"));
+    let fault = refuse(&guest.bytes(), &[Code::FeatureUnsupported, Code::ComponentMalformed]);
+    let detail = fault.detail.split(" (at offset").next().unwrap_or_default();
+    expect.assert_eq(&format!("{} {detail}", fault.code.name()));
+}
+
+#[test]
+fn b23_m03_m14_features_that_are_off_are_refused_by_name() {
+    feature("(memory i64 1)", &expect![[""]]);
+    feature("(memory 1 1 shared)", &expect![[""]]);
+    feature("(memory 1) (memory 1)", &expect![[""]]);
+    feature("(func $f (return_call $f))", &expect![[""]]);
+    feature("(tag) (func (throw 0))", &expect![[""]]);
+    feature("(type (struct))", &expect![[""]]);
+    feature("(func (param (ref func)))", &expect![[""]]);
+    feature("(global i32 (i32.add (i32.const 1) (i32.const 2)))", &expect![[""]]);
+    feature(
+        "(func (param v128) (result v128)
+          (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))",
+        &expect![[""]],
+    );
+}
+
+#[test]
+fn b25_one_component_registered_from_many_threads_is_one_task() {
+    let bytes = Guest::running("").bytes();
+    let digests: Vec<_> = std::thread::scope(|scope| {
+        let register = |number: u32| {
+            let (name, bytes) = (task(&format!("same-{number}")), bytes.clone());
+            scope.spawn(move || house().engine.register_component(&name, bytes).unwrap().digest)
+        };
+        let threads: Vec<_> = (0..32).map(register).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(digests.iter().all(|digest| *digest == digests[0]));
+    let limits = LimitsRequest { fuel: Some(Fuel(1_000_000)), ..LimitsRequest::default() };
+    let job = Job { task: task("same-31"), limits, ..job("tiny", "") };
+    assert_eq!(house().run(job).text(), "");
+}
