@@ -103,10 +103,19 @@ fn field(values: &[Value]) -> Value {
     let sum: f64 = numbers.iter().map(|number| double(number)).sum();
     #[expect(clippy::cast_precision_loss, reason = "a test counts far below 2^53")]
     let mean = (!numbers.is_empty()).then(|| sum / numbers.len() as f64);
+    // The handler prints a whole number as an integer, however it was written.
+    #[expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "exact by the check")]
+    let shown = |number: Option<&&Value>| {
+        let number = *number?;
+        let whole = double(number) as i64;
+        let is_whole = number.is_f64() && whole as f64 == double(number);
+        Some(if is_whole { json!(whole) } else { number.clone() })
+    };
     json!({
         "count": values.len(), "numbers": numbers.len(), "strings": count(Value::is_string),
         "booleans": count(Value::is_boolean), "nulls": count(Value::is_null),
         "arrays": count(Value::is_array), "objects": count(Value::is_object),
-        "distinct": distinct.len(), "min": numbers.first(), "max": numbers.last(), "mean": mean,
+        "distinct": distinct.len(), "min": shown(numbers.first()), "max": shown(numbers.last()),
+        "mean": mean,
     })
 }

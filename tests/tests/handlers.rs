@@ -177,7 +177,8 @@ fn json_stats_equals_the_reference_at_every_chunk_size() {
     ];
     for (name, text) in texts {
         let (_folder, path) = file(text.as_bytes());
-        let expect = json_report(text.as_bytes());
+        // Read back from its text, because reading may be a last digit off, for both alike.
+        let expect = value(&json_report(text.as_bytes()).to_string());
         assert_eq!(value(&house().run(json_stats(&path)).text()), expect, "{name}, whole");
         for size in SIZES {
             let end = house().run(by_size(json_stats(&path), size, Boundary::Line));
@@ -228,7 +229,7 @@ fn any_number_of_workers_gives_the_same_bytes() {
 fn a_line_of_100_mb_is_one_chunk_and_is_counted_exactly() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("line.txt");
-    let block = "to be or not to be, that’s it; ".repeat(1000);
+    let block = "to be or not to be, that's it; ".repeat(1000);
     let times = 100_000_000 / block.len() as u64 + 1;
     let mut writer = BufWriter::new(File::create(&path).unwrap());
     for _ in 0..times {

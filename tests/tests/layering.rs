@@ -51,7 +51,8 @@ fn files(package: &str) -> Vec<(PathBuf, Option<String>)> {
                 let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
                 let module = first.trim_end_matches(".rs");
                 let is_root = matches!(module, "lib" | "main" | "bin");
-                found.push((path, (!is_root).then(|| module.to_owned())));
+                let module = (!is_root).then(|| module.to_owned());
+                found.push((path.clone(), module));
             }
         }
     }
@@ -82,6 +83,10 @@ fn used(code: &str) -> BTreeSet<String> {
                     .take_while(|it| {
                         depth += i32::from(*it == '{') - i32::from(*it == '}');
                         depth >= 0
+                    })
+                    .scan(0, |inner, it| {
+                        *inner += i32::from(it == '{') - i32::from(it == '}');
+                        Some(if *inner > 0 { ' ' } else { it })
                     })
                     .collect();
                 names.extend(outer.split(',').map(head).filter(|name| !name.is_empty()));

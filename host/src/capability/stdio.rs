@@ -184,6 +184,9 @@ impl Pollable for Stdout {
 
 impl OutputStream for Stdout {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > STREAM_BYTES_MAX {
+            return Err(StreamError::trap("more was written than the stream said it takes"));
+        }
         match self {
             Self::Talk(capture) => {
                 capture.push(&bytes);

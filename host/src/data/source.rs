@@ -154,7 +154,7 @@ impl SourceReader {
         let (mut start, mut length) = (from, 4 << 10);
         while start < self.size() {
             let block = self.read(start, length + overlap)?;
-            let hit = block.windows(separator.len()).position(|window| window == separator);
+            let hit = memchr::memmem::find(&block, separator);
             if let Some(at) = hit {
                 return Ok(start + (at + separator.len()) as u64);
             }

@@ -3,12 +3,13 @@
 //! Owns: the order heard, decided, recorded, ordered, shown.
 //! Never: goes on after the journal failed: what cannot be recorded must not happen.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pframe_core::event::{Event, Record};
 use pframe_core::fault::Fault;
-use pframe_core::ids::{AttemptId, JobId};
+use pframe_core::ids::{AttemptId, JobId, TenantName};
 use pframe_core::job::{JobSpec, Slice};
 use pframe_core::scheduler::{Decision, Message, Scheduler};
 use pframe_core::units::Timestamp;
@@ -77,10 +78,11 @@ impl Control {
         let now = self.clock.now();
         let mut messages = Vec::with_capacity(mail.len().max(1));
         let mut is_closing = false;
+        let mut admitted = BTreeMap::new();
         for piece in mail {
             match piece {
                 Mail::Message(Message::Submit { job, chunks }) => {
-                    messages.extend(self.admit(job, chunks));
+                    messages.extend(self.admit(job, chunks, &mut admitted));
                 }
                 Mail::Message(message) => messages.push(message),
                 Mail::PublishFailed(job, fault) => self.ledger.end(&job, Err(fault)),
@@ -105,10 +107,21 @@ impl Control {
     }
 
     /// Asks for room in the tenant's quota.
-    fn admit(&self, job: Arc<JobSpec>, chunks: Option<Arc<[Slice]>>) -> Option<Message> {
-        let count = chunks.as_ref().map_or(1, |chunks| chunks.len());
-        match self.scheduler.admit(&job, count) {
-            Ok(()) => Some(Message::Submit { job, chunks }),
+    ///
+    /// `admitted` counts the chunks of this turn, which the scheduler has not heard of yet.
+    fn admit(
+        &self,
+        job: Arc<JobSpec>,
+        chunks: Option<Arc<[Slice]>>,
+        admitted: &mut BTreeMap<TenantName, usize>,
+    ) -> Option<Message> {
+        let count = chunks.as_ref().map_or(1, |chunks| chunks.len().max(1));
+        let earlier = admitted.entry(job.tenant.clone()).or_default();
+        match self.scheduler.admit(&job, earlier.saturating_add(count)) {
+            Ok(()) => {
+                *earlier += count;
+                Some(Message::Submit { job, chunks })
+            }
             Err(fault) => {
                 self.ledger.end(&job.id, Err(fault));
                 None

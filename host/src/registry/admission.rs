@@ -46,6 +46,17 @@ pub(crate) fn admit(
     }
 }
 
+/// Checks a component given as bytes.
+pub(crate) fn admit_bytes(bytes: Vec<u8>, bytes_max: ByteSize) -> Result<Admitted, Fault> {
+    let size = ByteSize(bytes.len() as u64);
+    if size > bytes_max {
+        let fault = Fault::new(Code::ComponentTooLarge);
+        return Err(fault.hit("component_bytes_max", bytes_max, size));
+    }
+    check_header(&bytes)?;
+    Ok(Admitted { digest: digest_of(&bytes), bytes })
+}
+
 /// The identity of a component.
 pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
     Digest(Sha256::digest(bytes).into())

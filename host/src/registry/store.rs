@@ -13,7 +13,7 @@ use pframe_core::ids::Digest;
 use pframe_core::units::ByteSize;
 use wasmtime::component::Component;
 
-use super::admission::{Admitted, admit, digest_of};
+use super::admission::{Admitted, admit, admit_bytes};
 use super::artefacts::ArtefactCache;
 use crate::sandbox::{Sandbox, Task};
 
@@ -98,8 +98,7 @@ impl Registry {
 
     /// A component given as bytes.
     pub(crate) fn add_bytes(&self, bytes: Vec<u8>) -> Result<Arc<Task>, Fault> {
-        let digest = digest_of(&bytes);
-        self.add(Admitted { digest, bytes })
+        self.add(admit_bytes(bytes, self.settings.component_bytes_max)?)
     }
 
     /// Makes ready what an earlier process took in.
@@ -231,15 +230,29 @@ fn load_artefact(engine: &wasmtime::Engine, artefact: &[u8]) -> wasmtime::Result
     unsafe { Component::deserialize(engine, artefact) }
 }
 
-/// Features that are switched off are told from damage by the validator's own wording, pinned by tests.
+/// How the validator says that a feature is switched off.
+const SWITCHED_OFF: &[&str] = &[
+    "not enabled",
+    "must be enabled",
+    "support is not",
+    "feature is required",
+    "without the gc feature",
+    "function references required",
+    "multiple memories",
+];
+
+/// Features that are switched off and components too large for the pool are told from damage by the wording of
+/// validator and pool, pinned by `tests/tests/hostile.rs`.
 fn compile_fault(error: &wasmtime::Error) -> Fault {
     let text = format!("{error:#}");
-    let code = if text.contains("is not enabled")
-        || text.contains("support is not")
-        || text.contains("feature is required")
-    {
+    let code = if SWITCHED_OFF.iter().any(|words| text.contains(words)) {
         Code::FeatureUnsupported
-    } else if text.contains("at offset") || text.contains("unexpected end") {
+    } else if text.contains("exceeds the configured maximum") {
+        Code::Instances
+    } else if text.contains("at offset")
+        || text.contains("unexpected end")
+        || text.contains("failed to parse")
+    {
         Code::ComponentMalformed
     } else {
         Code::CompileFailed

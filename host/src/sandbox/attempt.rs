@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
-use pframe_core::fault::{Code, Fault};
+use pframe_core::fault::{Code, Fault, GuestText};
 use pframe_core::job::Slice;
 use pframe_core::limits::{Limits, Usage};
 use pframe_core::units::Fuel;
 use wasmtime::Store;
-use wasmtime::component::{ComponentExportIndex, Instance, Resource, TypedFunc};
+use wasmtime::component::{
+    ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, Resource, TypedFunc,
+};
 
 use super::ending;
 use super::engine::Sandbox;
@@ -293,6 +295,24 @@ type MergeFn<'a> = TypedFunc<(Resource<PartialsHandle>, &'a str), (Result<(), Fa
 type CutFn<'a> = TypedFunc<(Resource<SourceHandle>, &'a str), (Result<Vec<Span>, Failure>,)>;
 type CommandFn = TypedFunc<(), (Result<(), ()>,)>;
 
+/// The exported function, or the fault of a component that exports another one under its name.
+fn typed<Parameters, Return>(
+    store: &mut Store<AttemptState>,
+    instance: &Instance,
+    index: &ComponentExportIndex,
+) -> wasmtime::Result<TypedFunc<Parameters, Return>>
+where
+    Parameters: ComponentNamedList + Lower,
+    Return: ComponentNamedList + Lift,
+{
+    instance.get_typed_func(&mut *store, index).map_err(|error| {
+        let text = GuestText::new(&format!("{error:#}"));
+        let fault = Fault::new(Code::ExportMissing)
+            .detail(format!("an exported function has another type than it must have: {text}"));
+        store.data_mut().end(fault)
+    })
+}
+
 async fn call_run(
     store: &mut Store<AttemptState>,
     task: &Task,
@@ -302,14 +322,14 @@ async fn call_run(
     let instance = task.instance.instantiate_async(&mut *store).await?;
     match &task.exports {
         Exports::Handler { run, .. } => {
-            let function: RunFn<'_> = instance.get_typed_func(&mut *store, run)?;
+            let function: RunFn<'_> = typed(store, &instance, run)?;
             let chunk = store.data_mut().capabilities().table.push(chunk)?;
             let handle = Resource::new_borrow(chunk.rep());
             let (result,) = function.call_async(&mut *store, (handle, parameters)).await?;
             Ok(result.into())
         }
         Exports::Command { run } => {
-            let function: CommandFn = instance.get_typed_func(&mut *store, run)?;
+            let function: CommandFn = typed(store, &instance, run)?;
             command_status(function.call_async(&mut *store, ()).await)
         }
     }
@@ -335,7 +355,7 @@ async fn call_merge(
     parts: Vec<Part>,
     parameters: &str,
 ) -> wasmtime::Result<Status> {
-    let function: MergeFn<'_> = instance.get_typed_func(&mut *store, function)?;
+    let function: MergeFn<'_> = typed(store, instance, function)?;
     let parts = store.data_mut().capabilities().table.push(PartialsHandle::new(parts))?;
     let handle = Resource::new_borrow(parts.rep());
     let (result,) = function.call_async(&mut *store, (handle, parameters)).await?;
@@ -356,7 +376,7 @@ async fn call_cut(
             .detail("`chunking: custom` needs an exported `pframe:task/chunker@0.1.0`");
         return Err(store.data_mut().end(fault));
     };
-    let function: CutFn<'_> = instance.get_typed_func(&mut *store, cut)?;
+    let function: CutFn<'_> = typed(store, &instance, cut)?;
     for (index, source) in sources.into_iter().enumerate() {
         let source = store.data_mut().capabilities().table.push(source)?;
         let handle = Resource::new_borrow(source.rep());

@@ -3,13 +3,16 @@
 //! Owns: the fast road, for runs of ASCII letters and digits, and the turn-off to the splitter for all others.
 //! Never: copies or allocates on the fast road.
 
-use crate::runs::{GROUP_BYTES, classify, is_odd, load};
+use crate::runs::{GROUP_BYTES, classify, has_odd, is_in_run};
 use crate::splitter::Splitter;
-use crate::table::{SHORT_BYTES_MAX, Short, Table};
+use crate::table::{SHORT_BYTES_MAX, Short, Table, Word};
 
 /// The bit that tells a lower-case ASCII letter from its upper-case one. Digits have it too, so setting it in every
 /// byte of a plain run lower-cases the run.
 const LOWER_CASE: u64 = 0x2020_2020_2020_2020;
+
+/// Bytes that are looked at together: a group, and room for a whole word that starts at the group's last byte.
+const WINDOW_BYTES: usize = GROUP_BYTES + SHORT_BYTES_MAX;
 
 /// All words of a text and how often each was seen.
 #[derive(Clone, Debug, Default)]
@@ -30,9 +33,14 @@ impl Counts {
 
     /// All words with their counts, in the order of their bytes.
     pub fn into_sorted(self) -> Vec<(Box<[u8]>, u64)> {
-        let mut words: Vec<_> = self.table.into_words().collect();
-        words.sort_unstable();
+        let mut words = Vec::with_capacity(self.distinct());
+        self.each_sorted(|word, count| words.push((word.bytes().into(), count)));
         words
+    }
+
+    /// Shows all words with their counts, in the order of their bytes.
+    pub(crate) fn each_sorted(self, show: impl FnMut(Word<'_>, u64)) {
+        self.table.each_sorted(show);
     }
 }
 
@@ -61,30 +69,15 @@ impl Counter {
 
     /// Takes the next block.
     pub fn feed(&mut self, block: &[u8]) {
-        let rest = self.close(block);
-        let mut start = None;
-        for (index, group) in rest.chunks(GROUP_BYTES).enumerate() {
-            let base = index * GROUP_BYTES;
-            let classes = classify(group);
-            // Every bit that differs from the one before it starts or ends a run; a run that reaches the end of the
-            // block may go on in the next one, so no edge lies beyond it.
-            let before = (classes.runs << 1) | u64::from(start.is_some());
-            let mut edges = (classes.runs ^ before) & (u64::MAX >> (GROUP_BYTES - group.len()));
-            while edges != 0 {
-                let place = base + edges.trailing_zeros() as usize;
-                edges &= edges - 1;
-                start = match start {
-                    None => Some(place),
-                    Some(start) => {
-                        self.run(rest, start, place, classes.odd);
-                        None
-                    }
-                };
-            }
+        let mut rest = self.close(block);
+        while let Some(window) = rest.first_chunk() {
+            rest = match self.window(window) {
+                0 => self.one_run(rest),
+                done => &rest[done..],
+            };
         }
-        if let Some(start) = start {
-            self.splitter.feed(&rest[start..], &mut self.table);
-            self.is_open = true;
+        while !rest.is_empty() {
+            rest = self.one_run(rest);
         }
     }
 
@@ -96,59 +89,74 @@ impl Counter {
 
     /// Ends the run that the last block left open; returns what comes after it.
     fn close<'a>(&mut self, block: &'a [u8]) -> &'a [u8] {
-        if !self.is_open {
-            return block;
-        }
-        let belongs = |byte: &u8| byte.is_ascii_alphanumeric() || is_odd(*byte);
-        let end = block.iter().position(|byte| !belongs(byte));
-        let (run, rest) = block.split_at(end.unwrap_or(block.len()));
-        self.splitter.feed(run, &mut self.table);
-        if end.is_some() {
-            self.splitter.end(&mut self.table);
-            self.is_open = false;
-        }
-        rest
+        if self.is_open { self.one_run(block) } else { block }
     }
 
-    /// Counts the run from `start` to `end`; `odd` are the odd bytes of the group in which it ends.
+    /// Counts all runs of a group that end in it; returns how many bytes are done with. The next group starts where
+    /// the last run does that has no end in this one, so it never has to be put together again. That may be at 0.
     #[inline]
-    fn run(&mut self, block: &[u8], start: usize, end: usize, odd: u64) {
-        let length = end - start;
-        let bytes = &block[start..];
-        match bytes.first_chunk() {
-            Some(bytes)
-                if length <= SHORT_BYTES_MAX && is_plain(&bytes[..length], start, end, odd) =>
-            {
-                self.table.add_short(lower_case(bytes, length), 1);
+    fn window(&mut self, window: &[u8; WINDOW_BYTES]) -> usize {
+        let Some(group) = window.first_chunk() else { return 0 };
+        let classes = classify(group);
+        let mut runs = classes.runs;
+        while runs != 0 {
+            let start = runs.trailing_zeros() as usize;
+            let length = (runs >> start).trailing_ones() as usize;
+            if start + length == GROUP_BYTES {
+                return start;
             }
-            _ => self.split(&bytes[..length]),
+            // Adding to the lowest bit of a run carries through all of it.
+            runs &= runs + (1 << start);
+            match window[start..].first_chunk() {
+                Some(bytes) if length <= SHORT_BYTES_MAX => {
+                    self.short_run(bytes, length, classes.is_odd);
+                }
+                _ => self.split(&window[start..start + length]),
+            }
+        }
+        GROUP_BYTES
+    }
+
+    /// Counts a run of at most 16 bytes.
+    #[inline]
+    fn short_run(&mut self, bytes: &[u8; SHORT_BYTES_MAX], length: usize, may_be_odd: bool) {
+        let word = lower_case(bytes, length);
+        if may_be_odd && (has_odd(word.0) || has_odd(word.1)) {
+            self.split(&bytes[..length]);
+        } else {
+            self.table.add_short(word, 1);
         }
     }
 
-    /// Counts the words of a run that is not plain, long, or at the very end of a block.
+    /// Counts the words of a run that is not plain, or long.
     #[cold]
     fn split(&mut self, run: &[u8]) {
         self.splitter.feed(run, &mut self.table);
         self.splitter.end(&mut self.table);
     }
-}
 
-/// Whether a run has no odd bytes: none in its only group says so at once, else its few bytes do.
-#[inline]
-fn is_plain(run: &[u8], start: usize, end: usize, odd: u64) -> bool {
-    let is_in_one_group = start / GROUP_BYTES == end / GROUP_BYTES;
-    (odd == 0 && is_in_one_group) || !run.iter().any(|byte| is_odd(*byte))
+    /// Counts the words of the first run, or of what remains of the open one, byte by byte; returns what comes after
+    /// it. A run that reaches the end of the block stays open.
+    #[cold]
+    fn one_run<'a>(&mut self, block: &'a [u8]) -> &'a [u8] {
+        let end = block.iter().position(|byte| !is_in_run(*byte)).unwrap_or(block.len());
+        let (run, rest) = block.split_at(end);
+        self.splitter.feed(run, &mut self.table);
+        self.is_open = rest.is_empty() && (self.is_open || !run.is_empty());
+        if !self.is_open {
+            self.splitter.end(&mut self.table);
+        }
+        let next = rest.iter().position(|byte| is_in_run(*byte)).unwrap_or(rest.len());
+        &rest[next..]
+    }
 }
 
 /// The first `length` of 16 bytes, all of them ASCII letters or digits, in lower case.
 #[inline]
 fn lower_case(bytes: &[u8; SHORT_BYTES_MAX], length: usize) -> Short {
+    let [low, high] = Short::halves(bytes).map(|half| half | LOWER_CASE);
     let keep = |bytes: usize| u64::MAX >> (64 - 8 * bytes);
-    let low = load(&bytes[..8]) | LOWER_CASE;
-    if length <= 8 {
-        return Short(low & keep(length), 0);
-    }
-    Short(low, (load(&bytes[8..]) | LOWER_CASE) & keep(length - 8))
+    if length <= 8 { Short(low & keep(length), 0) } else { Short(low, high & keep(length - 8)) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Counts of short words, in one flat table.
 //!
 //! Owns: open addressing with linear probing: a word's place follows from its two numbers, and its neighbours from that.
-//! Never: holds a word with the count 0; that is what an empty slot looks like.
+//! Never: holds a word of no bytes, or one with the count 0; that is what an empty slot looks like.
 //!
 //! In place of the standard map, which looks at 16 slots at once natively but at 8 in WebAssembly: counting 43 MB of
 //! Markdown took 10 % less fuel with this one (2.34 G to 2.10 G).
@@ -26,19 +26,31 @@ const EMPTY: Slot = Slot { word: Short(0, 0), count: 0 };
 #[derive(Clone, Debug)]
 pub(crate) struct ShortTable {
     slots: Vec<Slot>,
+    /// How far a hash is shifted to become a place: its high bits are the good ones.
+    shift: u32,
     len: usize,
 }
 
 impl Default for ShortTable {
     fn default() -> Self {
-        Self { slots: vec![EMPTY; SLOTS_MIN], len: 0 }
+        Self { slots: vec![EMPTY; SLOTS_MIN], shift: 64 - SLOTS_MIN.ilog2(), len: 0 }
     }
 }
 
 impl ShortTable {
-    /// Adds to the count of a word; adding 0 does nothing.
+    /// Adds to the count of a word, which is at its first place most often; adding 0 does nothing.
     #[inline]
     pub(crate) fn add(&mut self, word: Short, count: u64) {
+        let place = first_place(word, self.shift);
+        match self.slots.get_mut(place) {
+            Some(slot) if slot.word.is(word) => slot.count += count,
+            _ => self.add_further(word, count),
+        }
+    }
+
+    /// Adds to the count of a word that is not at its first place.
+    #[inline(never)]
+    fn add_further(&mut self, word: Short, count: u64) {
         let place = self.find(word);
         let slot = &mut self.slots[place];
         if slot.count > 0 {
@@ -62,10 +74,10 @@ impl ShortTable {
     #[inline]
     fn find(&self, word: Short) -> usize {
         let mask = self.slots.len() - 1;
-        let mut place = hash(word) & mask;
+        let mut place = first_place(word, self.shift);
         loop {
             let slot = &self.slots[place];
-            if slot.word == word || slot.count == 0 {
+            if slot.word.is(word) || slot.count == 0 {
                 return place;
             }
             place = (place + 1) & mask;
@@ -84,6 +96,7 @@ impl ShortTable {
 
     fn double(&mut self) {
         let larger = vec![EMPTY; self.slots.len() * 2];
+        self.shift -= 1;
         let slots = std::mem::replace(&mut self.slots, larger);
         for slot in slots.into_iter().filter(|slot| slot.count > 0) {
             let place = self.find(slot.word);
@@ -92,14 +105,14 @@ impl ShortTable {
     }
 }
 
-/// Two multiplications; the good bits are the high ones, so those come down.
+/// Where a word is looked for first. A word of at most 8 bytes takes one multiplication: its second number is 0.
 ///
 /// Nobody else's data is in the table, so a sender of colliding words slows down nothing but his own job.
 #[inline]
-fn hash(word: Short) -> usize {
-    let low = word.0.wrapping_mul(MULTIPLIER);
-    let mixed = (low.rotate_left(29) ^ word.1).wrapping_mul(MULTIPLIER);
-    (mixed >> 32) as usize
+#[expect(clippy::cast_possible_truncation, reason = "the shift leaves as many bits as a place has")]
+fn first_place(word: Short, shift: u32) -> usize {
+    let high = word.1.wrapping_mul(MULTIPLIER).rotate_left(32);
+    ((word.0 ^ high).wrapping_mul(MULTIPLIER) >> shift) as usize
 }
 
 #[cfg(test)]
@@ -110,7 +123,7 @@ mod tests {
     fn no_word_is_lost_while_the_table_grows() {
         let mut table = ShortTable::default();
         for round in 1..=2 {
-            for number in 0..20_000 {
+            for number in 1..=20_000 {
                 table.add(Short(number, number / 7), round);
             }
         }

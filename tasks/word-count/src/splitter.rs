@@ -104,11 +104,10 @@ mod tests {
                 splitter.feed(piece, &mut table);
             }
             splitter.end(&mut table);
-            let mut words: Vec<_> = table
-                .into_words()
-                .map(|(word, _)| String::from_utf8_lossy(&word).into_owned())
-                .collect();
-            words.sort();
+            let mut words = Vec::new();
+            table.each_sorted(|word, _| {
+                words.push(String::from_utf8_lossy(word.bytes()).into_owned());
+            });
             assert_eq!(words, expect, "in pieces of {piece}");
         }
     }

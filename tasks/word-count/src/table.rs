@@ -14,29 +14,68 @@ pub(crate) const SHORT_BYTES_MAX: usize = 16;
 
 /// A word of at most 16 bytes: two little-endian numbers, with zeros behind its end. No word contains a zero byte, so
 /// this is one to one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Short(pub(crate) u64, pub(crate) u64);
 
 impl Short {
     /// Packs a word of at most 16 bytes.
     pub(crate) fn pack(word: &[u8]) -> Option<Self> {
-        let mut bytes = [0; SHORT_BYTES_MAX];
-        bytes.get_mut(..word.len())?.copy_from_slice(word);
-        let number = u128::from_le_bytes(bytes);
-        Some(Self(low_half(number), low_half(number >> 64)))
+        let (low, high) = word.split_at_checked(8).unwrap_or((word, &[]));
+        (word.len() <= SHORT_BYTES_MAX).then(|| Self(number(low), number(high)))
     }
 
-    pub(crate) fn unpack(self) -> Vec<u8> {
-        let number = u128::from(self.0) | u128::from(self.1) << 64;
-        let bytes = number.to_le_bytes();
-        let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-        bytes[..length].to_vec()
+    /// The numbers that 16 bytes are, whether a word or not.
+    #[inline]
+    pub(crate) fn halves(bytes: &[u8; SHORT_BYTES_MAX]) -> [u64; 2] {
+        let [low, high] = [0, 8].map(|start| bytes[start..].first_chunk().copied());
+        [low, high].map(|half| u64::from_le_bytes(half.unwrap_or_default()))
+    }
+
+    /// The word, with zeros behind its end.
+    pub(crate) fn bytes(self) -> [u8; SHORT_BYTES_MAX] {
+        (u128::from(self.0) | u128::from(self.1) << 64).to_le_bytes()
+    }
+
+    /// How many bytes the word has.
+    pub(crate) fn len(self) -> usize {
+        let unused = if self.1 == 0 { 64 + self.0.leading_zeros() } else { self.1.leading_zeros() };
+        SHORT_BYTES_MAX - unused as usize / 8
+    }
+
+    /// Whether two words are the same: one branch in place of two.
+    #[inline]
+    pub(crate) fn is(self, other: Self) -> bool {
+        (self.0 ^ other.0) | (self.1 ^ other.1) == 0
+    }
+
+    /// The same, with the bytes the other way round in both numbers: a big-endian word's order is that of its bytes.
+    fn swapped(self) -> Self {
+        Self(self.0.swap_bytes(), self.1.swap_bytes())
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
-fn low_half(number: u128) -> u64 {
-    number as u64
+/// At most eight bytes as a number, the first byte lowest. Byte by byte: in WebAssembly to copy a few is a call.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// A word that is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Word<'a> {
+    /// One of at most 16 bytes: all of them, and how many count.
+    Short(&'a [u8; SHORT_BYTES_MAX], usize),
+    /// One that is longer.
+    Long(&'a [u8]),
+}
+
+impl<'a> Word<'a> {
+    /// Its bytes.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Short(bytes, length) => &bytes[..length],
+            Self::Long(bytes) => bytes,
+        }
+    }
 }
 
 /// How often each word was seen.
@@ -69,11 +108,31 @@ impl Table {
         self.short.len() + self.long.len()
     }
 
-    /// All words and their counts, in no order.
-    pub(crate) fn into_words(self) -> impl Iterator<Item = (Box<[u8]>, u64)> {
-        let short = self.short.into_words().map(|(word, count)| (word.unpack().into(), count));
-        short.chain(self.long)
+    /// Shows all words and their counts, in the order of their bytes.
+    pub(crate) fn each_sorted(self, mut show: impl FnMut(Word<'_>, u64)) {
+        let mut long: Vec<_> = self.long.into_iter().collect();
+        long.sort_unstable();
+        let mut long = long.into_iter().peekable();
+        for (short, count) in sorted(self.short) {
+            let bytes = short.bytes();
+            // No word contains a zero byte, so the zeros behind a short word order it like its end does.
+            while let Some((word, count)) = long.next_if(|(word, _)| word[..] < bytes[..]) {
+                show(Word::Long(&word), count);
+            }
+            show(Word::Short(&bytes, short.len()), count);
+        }
+        for (word, count) in long {
+            show(Word::Long(&word), count);
+        }
     }
+}
+
+/// The short words in the order of their bytes: numbers compare faster than bytes.
+fn sorted(words: ShortTable) -> impl Iterator<Item = (Short, u64)> {
+    let mut words: Vec<_> =
+        words.into_words().map(|(word, count)| (word.swapped(), count)).collect();
+    words.sort_unstable_by_key(|(word, _)| *word);
+    words.into_iter().map(|(word, count)| (word.swapped(), count))
 }
 
 #[cfg(test)]
@@ -83,10 +142,29 @@ mod tests {
     #[test]
     fn a_short_word_packs_and_unpacks() {
         for word in ["", "a", "eightlet", "sixteen-letters!"] {
-            let short = Short::pack(word.as_bytes()).map(Short::unpack);
-            assert_eq!(short, Some(word.as_bytes().to_vec()));
+            let short = Short::pack(word.as_bytes()).map(|short| (short.bytes(), short.len()));
+            let unpacked = short.map(|(bytes, length)| bytes[..length].to_vec());
+            assert_eq!(unpacked, Some(word.as_bytes().to_vec()));
         }
         assert_eq!(Short::pack(b"seventeen-letters"), None);
+    }
+
+    fn shown(table: Table) -> Vec<String> {
+        let mut words = Vec::new();
+        table.each_sorted(|word, count| {
+            words.push(format!("{} {count}", String::from_utf8_lossy(word.bytes())));
+        });
+        words
+    }
+
+    #[test]
+    fn short_and_long_words_are_sorted_together() {
+        let mut table = Table::default();
+        for word in ["b", "sixteen-letters!!", "sixteen-letters!", "a-very-long-word-indeed", "été"] {
+            table.add(word.as_bytes(), 1);
+        }
+        let expect = ["a-very-long-word-indeed 1", "b 1", "sixteen-letters! 1"];
+        assert_eq!(shown(table), [&expect[..], &["sixteen-letters!! 1", "été 1"]].concat());
     }
 
     #[test]
@@ -95,10 +173,6 @@ mod tests {
         for word in ["the", "the", "incomprehensibilities", "the", "incomprehensibilities"] {
             table.add(word.as_bytes(), 1);
         }
-        let mut words: Vec<_> = table.into_words().collect();
-        words.sort();
-        let expect: [(Box<[u8]>, u64); 2] =
-            [(b"incomprehensibilities"[..].into(), 2), (b"the"[..].into(), 3)];
-        assert_eq!(words, expect);
+        assert_eq!(shown(table), ["incomprehensibilities 2", "the 3"]);
     }
 }

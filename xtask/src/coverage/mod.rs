@@ -38,7 +38,7 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
     let _ = fs::remove_dir_all(&traces);
     let programs = programs(packages)?;
     let mut tests = cargo_test(packages);
-    tests.env("LLVM_PROFILE_FILE", traces.join("%p-%m.profraw"));
+    tests.env("LLVM_PROFILE_FILE", traces.join("%p-%m.profraw")).args(["--", "--quiet"]);
     step(&mut tests, WORK_TIME_MAX)?;
     let profile = tools.merge(&traces)?;
     let lines = tools.lines(&profile, &programs)?;

@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: from a fresh clone to the result of a real job.
 //!
-//! Owns: the order: build, make the input, run, show; and the commands, which are printed so that a person can
+//! Owns: the order: make the input, build, run, show; and the commands, which are printed so that a person can
 //! repeat each.
 //! Never: does what `pframe-host` should: it starts the program as anybody would.
 
@@ -41,15 +41,14 @@ enum Input {
 
 /// Builds, runs and shows.
 pub(crate) fn main(arguments: &[String]) -> Outcome {
-    let input = parse(arguments)?;
-    build()?;
-    let job_file = match input {
+    let job_file = match parse(arguments)? {
         Input::Made => {
             input::make(&root().join(FOLDER))?;
             PathBuf::from("examples/demo.yaml")
         }
         Input::Folder(folder) => job_file_for(&folder)?,
     };
+    build()?;
     step(&mut run(&job_file), WORK_TIME_MAX)?;
     result::show_all(&root().join(FOLDER).join("results"))
 }
