@@ -14,6 +14,8 @@ pub(crate) mod registry;
 pub(crate) mod reporter;
 pub(crate) mod sandbox;
 
-pub use engine::{BatchHandle, Engine, EngineBuilder, Job, JobHandle, JobOutput, Reporter};
+pub use engine::{
+    BatchHandle, Engine, EngineBuilder, Job, JobEvents, JobHandle, JobOutput, Reporter,
+};
 pub use pframe_core as core;
 pub use pframe_core::job::InputRequest as JobInput;

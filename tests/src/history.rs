@@ -46,7 +46,11 @@ impl History {
             .expect("a list of tables");
         if tables == 0 {
             // The host died before it had made them.
-            return Self { state: state.to_owned(), runs: BTreeMap::new(), finished: BTreeSet::new() };
+            return Self {
+                state: state.to_owned(),
+                runs: BTreeMap::new(),
+                finished: BTreeSet::new(),
+            };
         }
         let mut query = journal
             .prepare("SELECT run, seq, at, body, bytes FROM events ORDER BY seq")

@@ -90,7 +90,8 @@ fn what_is_asked_for_but_not_allowed_is_refused_by_name() {
         tenant `poor` is not allowed `env: LANG`
         tenant `acme` is not allowed `env: SECRET`
         tenant `stranger` is not allowed `clock`
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[test]
@@ -114,7 +115,8 @@ fn there_is_no_file_system() {
         read /proc/self/environ: denied: No such file or directory (os error 44)
         list /: denied: No such file or directory (os error 44)
         write /tmp/evil: denied: No such file or directory (os error 44)
-    "#]].assert_eq(&house().run(evil("fs")).text());
+    "#]]
+    .assert_eq(&house().run(evil("fs")).text());
     assert!(!std::path::Path::new("/tmp/evil").exists());
 }
 

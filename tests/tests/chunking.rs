@@ -62,35 +62,51 @@ fn check(contents: &[&str], chunking: Chunking, expect: &Expect) {
 
 #[test]
 fn without_chunking_each_file_is_a_chunk() {
-    check(&["one", "", "three"], Chunking::None, &expect![[r#"
+    check(
+        &["one", "", "three"],
+        Chunking::None,
+        &expect![[r#"
         a.txt 0..3
         b.txt 0..0
         c.txt 0..5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn chunks_by_size_end_after_any_byte_a_line_or_a_record() {
     let text = "aaa\nbb\n\nccccccccc\nd";
-    check(&[text, "", "x"], size(5, Boundary::Byte), &expect![[r#"
+    check(
+        &[text, "", "x"],
+        size(5, Boundary::Byte),
+        &expect![[r#"
         a.txt 0..5
         a.txt 5..10
         a.txt 10..15
         a.txt 15..19
         b.txt 0..0
         c.txt 0..1
-    "#]]);
-    check(&[text, "\n"], size(5, Boundary::Line), &expect![[r#"
+    "#]],
+    );
+    check(
+        &[text, "\n"],
+        size(5, Boundary::Line),
+        &expect![[r#"
         a.txt 0..4
         a.txt 4..8
         a.txt 8..18
         a.txt 18..19
         b.txt 0..1
-    "#]]);
-    check(&[text], size(5, Boundary::Record), &expect![[r#"
+    "#]],
+    );
+    check(
+        &[text],
+        size(5, Boundary::Record),
+        &expect![[r#"
         a.txt 0..8
         a.txt 8..19
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -99,21 +115,33 @@ fn chunks_by_content_are_whole_records() {
         separator: separator.into(),
         size: ByteSize(size),
     };
-    check(&["a;bb;ccc;d"], content(";", 1), &expect![[r#"
+    check(
+        &["a;bb;ccc;d"],
+        content(";", 1),
+        &expect![[r#"
         a.txt 0..2
         a.txt 2..5
         a.txt 5..9
         a.txt 9..10
-    "#]]);
-    check(&["a;bb;ccc;d"], content(";", 6), &expect![[r#"
+    "#]],
+    );
+    check(
+        &["a;bb;ccc;d"],
+        content(";", 6),
+        &expect![[r#"
         a.txt 0..5
         a.txt 5..10
-    "#]]);
-    check(&["a--b--", "--"], content("--", 1), &expect![[r#"
+    "#]],
+    );
+    check(
+        &["a--b--", "--"],
+        content("--", 1),
+        &expect![[r#"
         a.txt 0..3
         a.txt 3..6
         b.txt 0..2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -140,9 +168,7 @@ fn a_chunker_that_finds_nothing_leaves_an_empty_result() {
 #[test]
 fn bad_cuts_are_refused_each_with_its_reason() {
     let mut shown = String::new();
-    for mode in
-        ["overlap", "backwards", "out-of-range", "negative", "empty", "milliseconds"]
-    {
+    for mode in ["overlap", "backwards", "out-of-range", "negative", "empty", "milliseconds"] {
         let job = cut(job("cutter", "some text"), Chunking::Custom);
         let fault = house().run(with_parameters(job, json!({ "cut": mode, "n": 4 }))).fault();
         assert_eq!(fault.code, Code::BadCuts, "{mode}: {fault}");
@@ -155,7 +181,8 @@ fn bad_cuts_are_refused_each_with_its_reason() {
         negative: span 0 of source 0 is not a range of bytes
         empty: span 0 (0–0) is empty
         milliseconds: span 0 of source 0 is not a range of bytes
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[test]
@@ -205,7 +232,8 @@ fn inline_inputs_say_what_they_are() {
         media-type application/json, size 17: "{\"a\":[1,2.5,\"x\"]}"
         media-type application/octet-stream, size 3: "\0�\n"
         media-type text/plain, size 0: ""
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[test]

@@ -664,6 +664,33 @@ fn b14_components_in_components() {
 }
 
 #[test]
+fn b13_blocks_in_blocks() {
+    let depth = 20_000;
+    let body = format!("{}{}", "block ".repeat(depth), "end ".repeat(depth));
+    let guest = Guest::running("").before(&format!("(core module (func {body}))"));
+    let name = task(&format!("nested-{}", unique_id()));
+    match house().engine.register_component(&name, guest.bytes()) {
+        Ok(_) => assert_eq!(house().run(Job { task: name, ..job("tiny", "") }).text(), ""),
+        Err(fault) => assert_ne!(fault.code, Code::Bug, "{fault}"),
+    }
+}
+
+#[test]
+fn b16_instances_that_double() {
+    let mut text =
+        String::from("(component $a0 (core module $m) (core instance (instantiate $m)))");
+    for level in 1..=14 {
+        let below = level - 1;
+        text += &format!(
+            "(component $a{level} (alias outer 1 $a{below} (component $b))
+              (instance (instantiate $b)) (instance (instantiate $b)))"
+        );
+    }
+    text += "(instance (instantiate $a14))";
+    refuse(&Guest::running("").before(&text).bytes(), &[Code::Instances]);
+}
+
+#[test]
 fn b22_names_that_steer_terminals_are_escaped_and_short() {
     let ansi = r"\1b[31mred\1b[0m";
     let fields = format!(r#"(func (export "{ansi}")) {HONEST_RUN}"#);
@@ -685,18 +712,60 @@ fn feature(fields: &str, expect: &Expect) {
 
 #[test]
 fn b23_m03_m14_features_that_are_off_are_refused_by_name() {
-    feature("(memory i64 1)", &expect!["component.unsupported_feature failed to parse WebAssembly module: memory64 must be enabled for 64-bit memories"]);
-    feature("(memory 1 1 shared)", &expect!["component.unsupported_feature failed to parse WebAssembly module: threads must be enabled for shared memories"]);
-    feature("(memory 1) (memory 1)", &expect!["component.unsupported_feature failed to parse WebAssembly module: multiple memories"]);
-    feature("(func $f (return_call $f))", &expect!["component.unsupported_feature failed to compile: wasm[1]::function[0]::f: WebAssembly translation error: Invalid input WebAssembly code at offset 889: tail calls support is not enabled"]);
-    feature("(tag) (func (throw 0))", &expect!["component.unsupported_feature failed to parse WebAssembly module: exceptions proposal not enabled"]);
-    feature("(type (struct))", &expect!["component.unsupported_feature failed to parse WebAssembly module: struct indexed types not supported without the gc feature"]);
-    feature("(func (param (ref func)))", &expect!["component.unsupported_feature failed to parse WebAssembly module: function references required for non-nullable types"]);
-    feature("(global i32 (i32.add (i32.const 1) (i32.const 2)))", &expect!["component.malformed failed to parse WebAssembly module: constant expression required: non-constant operator: i32.add"]);
+    feature(
+        "(memory i64 1)",
+        &expect![
+            "component.unsupported_feature failed to parse WebAssembly module: memory64 must be enabled for 64-bit memories"
+        ],
+    );
+    feature(
+        "(memory 1 1 shared)",
+        &expect![
+            "component.unsupported_feature failed to parse WebAssembly module: threads must be enabled for shared memories"
+        ],
+    );
+    feature(
+        "(memory 1) (memory 1)",
+        &expect![
+            "component.unsupported_feature failed to parse WebAssembly module: multiple memories"
+        ],
+    );
+    feature(
+        "(func $f (return_call $f))",
+        &expect![
+            "component.unsupported_feature failed to compile: wasm[1]::function[0]::f: WebAssembly translation error: Invalid input WebAssembly code at offset 889: tail calls support is not enabled"
+        ],
+    );
+    feature(
+        "(tag) (func (throw 0))",
+        &expect![
+            "component.unsupported_feature failed to parse WebAssembly module: exceptions proposal not enabled"
+        ],
+    );
+    feature(
+        "(type (struct))",
+        &expect![
+            "component.unsupported_feature failed to parse WebAssembly module: struct indexed types not supported without the gc feature"
+        ],
+    );
+    feature(
+        "(func (param (ref func)))",
+        &expect![
+            "component.unsupported_feature failed to parse WebAssembly module: function references required for non-nullable types"
+        ],
+    );
+    feature(
+        "(global i32 (i32.add (i32.const 1) (i32.const 2)))",
+        &expect![
+            "component.malformed failed to parse WebAssembly module: constant expression required: non-constant operator: i32.add"
+        ],
+    );
     feature(
         "(func (param v128) (result v128)
           (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))",
-        &expect!["component.unsupported_feature failed to compile: wasm[1]::function[0]: WebAssembly translation error: Invalid input WebAssembly code at offset 895: relaxed SIMD support is not enabled"],
+        &expect![
+            "component.unsupported_feature failed to compile: wasm[1]::function[0]: WebAssembly translation error: Invalid input WebAssembly code at offset 895: relaxed SIMD support is not enabled"
+        ],
     );
 }
 

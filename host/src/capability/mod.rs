@@ -91,6 +91,8 @@ pub(crate) struct Capabilities {
     pub(crate) progress: progress::ProgressSink,
     /// Bytes of input handed over so far.
     pub(crate) input_bytes: u64,
+    /// True from a call of the guest until it is charged as fuel.
+    pub(crate) has_called: bool,
     /// Bytes that crossed the border and are not yet charged as fuel.
     pub(crate) uncharged_bytes: u64,
     fault: Option<Fault>,
@@ -118,6 +120,7 @@ impl Capabilities {
             output,
             progress,
             input_bytes: 0,
+            has_called: false,
             uncharged_bytes: 0,
             fault: None,
         }
@@ -141,11 +144,13 @@ impl Capabilities {
 
     /// The part that `wasmtime-wasi` acts on.
     pub(crate) fn wasi_view(&mut self) -> WasiCtxView<'_> {
+        self.has_called = true;
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 
     /// The part that `wasmtime-wasi-http` acts on.
     pub(crate) fn http_view(&mut self) -> WasiHttpCtxView<'_> {
+        self.has_called = true;
         WasiHttpCtxView {
             ctx: &mut self.http,
             table: &mut self.table,
@@ -158,6 +163,13 @@ impl Capabilities {
 pub(crate) trait Guest: WasiView + WasiHttpView + Send + 'static {
     /// The host's side of this guest.
     fn capabilities(&mut self) -> &mut Capabilities;
+
+    /// The same, for a call that the guest makes: it is counted.
+    fn called(&mut self) -> &mut Capabilities {
+        let capabilities = self.capabilities();
+        capabilities.has_called = true;
+        capabilities
+    }
 }
 
 /// Ties the generated `pframe:task` functions to [`Capabilities`].
@@ -172,10 +184,10 @@ pub(crate) fn link<T: Guest>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     network::link_denials(linker)?;
-    wit::types::add_to_linker::<T, Task>(linker, T::capabilities)?;
-    wit::input::add_to_linker::<T, Task>(linker, T::capabilities)?;
-    wit::output::add_to_linker::<T, Task>(linker, T::capabilities)?;
-    wit::progress::add_to_linker::<T, Task>(linker, T::capabilities)
+    wit::types::add_to_linker::<T, Task>(linker, T::called)?;
+    wit::input::add_to_linker::<T, Task>(linker, T::called)?;
+    wit::output::add_to_linker::<T, Task>(linker, T::called)?;
+    wit::progress::add_to_linker::<T, Task>(linker, T::called)
 }
 
 fn wasi_context(granted: &Granted, stdio: GuestStdio, parameters: Option<&str>) -> WasiCtx {

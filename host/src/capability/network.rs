@@ -63,5 +63,5 @@ pub(super) fn link_denials<T: Guest>(linker: &mut Linker<T>) -> wasmtime::Result
 }
 
 fn denied<T: Guest>(guest: &mut T) -> &mut DeniedNetwork {
-    &mut guest.capabilities().network
+    &mut guest.called().network
 }

@@ -15,6 +15,7 @@ use pframe_core::scheduler::Message;
 use pframe_core::state::JobState;
 use pframe_core::units::ByteSize;
 
+use super::events::JobEvents;
 use super::ledger::{Cell, Ledger};
 use crate::capability::progress::ProgressBoard;
 use crate::data::publish::copy;
@@ -49,6 +50,15 @@ impl JobHandle {
     /// Everything recorded about the job, summed up; `None` until it is recorded.
     pub fn report(&self) -> Option<JobReport> {
         self.ledger.report().job(&self.id).cloned()
+    }
+
+    /// The job's records from now on, as they are made; the iterator waits for each.
+    pub fn events(&self) -> JobEvents {
+        let events = self.ledger.followers.follow(&self.id);
+        if self.cell.ending().is_some() {
+            self.ledger.followers.leave(&self.id);
+        }
+        events
     }
 
     /// How far the job is, between 0 and 1: chunks that have ended, and what running ones say of themselves.

@@ -12,6 +12,8 @@ use pframe_core::ids::JobId;
 use pframe_core::report::Report;
 use tokio::sync::Notify;
 
+use super::events::Followers;
+
 /// Jobs that have ended and are still reported in full; older ones are summed.
 const ENDED_KEPT: usize = 10_000;
 
@@ -73,12 +75,15 @@ pub(super) struct Ledger {
     /// Jobs of the continued run in the order of their acceptance, those that had ended among them.
     recovered: OnceLock<Vec<(JobId, Arc<Cell>)>>,
     report: Mutex<Report>,
+    /// Whoever wants to see the records of a job.
+    pub(super) followers: Followers,
 }
 
 impl Ledger {
     pub(super) fn new() -> Self {
         let report = Mutex::new(Report::keeping(ENDED_KEPT));
-        Self { cells: Mutex::default(), recovered: OnceLock::new(), report }
+        let followers = Followers::default();
+        Self { cells: Mutex::default(), recovered: OnceLock::new(), report, followers }
     }
 
     /// Folds what an earlier process recorded; its jobs can be followed, even those that had ended.
@@ -121,6 +126,7 @@ impl Ledger {
         if let Some(cell) = cell {
             cell.end(ending);
         }
+        self.followers.leave(job);
     }
 
     /// Ends every place that is open: the engine stops.
@@ -129,10 +135,12 @@ impl Ledger {
         for cell in cells {
             cell.end(Err(fault.clone()));
         }
+        self.followers.leave_all();
     }
 
     /// Folds what was recorded.
     pub(super) fn apply(&self, records: &[Record]) {
+        self.followers.tell(records);
         let mut report = self.report();
         for record in records {
             report.apply(record);

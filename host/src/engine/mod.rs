@@ -7,6 +7,7 @@ mod admission;
 mod builder;
 mod clock;
 mod control;
+mod events;
 mod handle;
 mod ledger;
 mod leftovers;
@@ -15,6 +16,7 @@ mod workbench;
 
 pub use admission::{Job, Planned};
 pub use builder::EngineBuilder;
+pub use events::JobEvents;
 pub use handle::{BatchHandle, JobHandle, JobOutput};
 pub use run::Engine;
 pub(crate) use run::Remote;

@@ -42,11 +42,26 @@ const DRAIN_LOOK_INTERVAL: Duration = Duration::from_millis(10);
 /// use pframe_host::{Engine, Job, JobInput};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A handler is any component that exports `pframe:task/handler`, or `wasi:cli/run` like this one.
+/// let component = wat::parse_str(
+///     r#"(component
+///         (core module $m (func (export "run") (result i32) i32.const 0))
+///         (core instance $i (instantiate $m))
+///         (func $run (result (result)) (canon lift (core func $i "run")))
+///         (instance $command (export "run" (func $run)))
+///         (export "wasi:cli/run@0.2.0" (instance $command)))"#,
+/// )?;
 /// let engine = Engine::builder().workers(2).build()?;
-/// let input = JobInput::Text("to be or not to be".into());
-/// let job = Job::new("greet".parse()?, "no-such-task".parse()?, input);
-/// let refused = engine.submit(job).unwrap_err();
-/// assert_eq!(refused.code.to_string(), "PF210"); // no task type has this name
+/// let task = "do-nothing".parse()?;
+/// engine.register_component(&task, component)?;
+///
+/// let mut job = Job::new("first".parse()?, task, JobInput::Text("to be or not to be".into()));
+/// job.limits.fuel = Some(pframe_host::core::units::Fuel(1_000_000));
+/// let handle = engine.submit(job)?;
+/// let output = handle.wait_blocking()?;
+///
+/// assert_eq!(output.bytes()?, b"");
+/// assert_eq!(handle.status().to_string(), "completed");
 /// # Ok(())
 /// # }
 /// ```

@@ -69,12 +69,14 @@ pub(crate) struct AttemptState {
     pub(crate) limiter: Limiter,
     pub(crate) watch: Watch,
     fault: Option<Fault>,
+    /// How deep guest code is nested: 1 while the guest runs, 2 while the host calls its `realloc`.
+    guest_depth: u32,
 }
 
 impl AttemptState {
     pub(crate) fn new(capabilities: Capabilities, watch: Watch) -> Self {
         let limiter = Limiter::new(watch.limits.memory);
-        Self { capabilities, limiter, watch, fault: None }
+        Self { capabilities, limiter, watch, fault: None, guest_depth: 0 }
     }
 
     /// Records why the attempt ends and makes the error that ends it.
@@ -136,15 +138,34 @@ fn at_tick(mut context: StoreContextMut<'_, AttemptState>) -> wasmtime::Result<U
     }
 }
 
-/// At each return from the host: charges the call, by a fixed table, so that fuel stays deterministic.
+/// At each crossing of the border: charges calls into the host when they return, by a fixed table, so that
+/// fuel stays deterministic.
+///
+/// wasmtime tells of its own helpers (growing a memory, a tick of the epoch) like of host functions, but
+/// around those compiled code keeps its fuel in a register: to write the counter there would lose what the
+/// guest has burnt. So only calls that [`Capabilities`] counted are charged, and only when they return to
+/// the outermost guest code; a host function that calls `realloc` is charged once it is done.
 fn at_border(
     mut context: StoreContextMut<'_, AttemptState>,
     hook: CallHook,
 ) -> wasmtime::Result<()> {
-    if !matches!(hook, CallHook::ReturningFromHost) {
+    let state = context.data_mut();
+    match hook {
+        CallHook::CallingWasm => state.guest_depth += 1,
+        CallHook::ReturningFromWasm => state.guest_depth -= 1,
+        CallHook::CallingHost => {}
+        CallHook::ReturningFromHost => return charge(context),
+    }
+    Ok(())
+}
+
+fn charge(mut context: StoreContextMut<'_, AttemptState>) -> wasmtime::Result<()> {
+    let state = context.data_mut();
+    if !state.capabilities.has_called || state.guest_depth != 1 {
         return Ok(());
     }
-    let bytes = std::mem::take(&mut context.data_mut().capabilities.uncharged_bytes);
+    state.capabilities.has_called = false;
+    let bytes = std::mem::take(&mut state.capabilities.uncharged_bytes);
     let charge = FUEL_PER_CALL + bytes / BYTES_PER_FUEL;
     let left = context.get_fuel()?;
     if left < charge {

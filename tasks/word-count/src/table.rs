@@ -160,7 +160,8 @@ mod tests {
     #[test]
     fn short_and_long_words_are_sorted_together() {
         let mut table = Table::default();
-        for word in ["b", "sixteen-letters!!", "sixteen-letters!", "a-very-long-word-indeed", "été"] {
+        for word in ["b", "sixteen-letters!!", "sixteen-letters!", "a-very-long-word-indeed", "été"]
+        {
             table.add(word.as_bytes(), 1);
         }
         let expect = ["a-very-long-word-indeed 1", "b 1", "sixteen-letters! 1"];
