@@ -3,7 +3,10 @@
 //! Owns: that the scheduler hears of every attempt of the batch exactly once, whatever happens.
 //! Never: wakes the engine for each of many tiny attempts: their outcomes are told together.
 
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use pframe_core::fault::{Code, Fault};
@@ -30,7 +33,8 @@ pub(super) async fn run_batch(site: Arc<Site>, attempts: Vec<(Start, Stop)>) {
     let mut batch = BatchRun::new(&site, attempts);
     while let Some((start, stop)) = batch.next() {
         let mut usage = Usage { queued: batch.ordered.elapsed(), ..Usage::default() };
-        let outcome = match perform(&site, &start, stop, &mut usage).await {
+        let result = batch.watch(pin!(perform(&site, &start, stop, &mut usage))).await;
+        let outcome = match result {
             Ok(outcome) => outcome,
             // The host stops: the attempt had not its full chance and is not charged.
             Err(fault) if fault.code == Code::Drained => Outcome::Returned,
@@ -91,7 +95,6 @@ struct BatchRun<'a> {
     waiting: Vec<(Start, Stop)>,
     running: Option<AttemptId>,
     outcomes: Vec<Message>,
-    has_begun: bool,
 }
 
 impl<'a> BatchRun<'a> {
@@ -99,27 +102,51 @@ impl<'a> BatchRun<'a> {
         attempts.reverse();
         let now = Instant::now();
         let outcomes = Vec::new();
-        Self {
-            site,
-            ordered: now,
-            told: now,
-            waiting: attempts,
-            running: None,
-            outcomes,
-            has_begun: false,
+        Self { site, ordered: now, told: now, waiting: attempts, running: None, outcomes }
+    }
+
+    /// The next attempt.
+    fn next(&mut self) -> Option<(Start, Stop)> {
+        self.give_back_when_late();
+        let next = self.waiting.pop()?;
+        self.running = Some(next.0.attempt.clone());
+        Some(next)
+    }
+
+    /// Waits for the running attempt. One that does not end at once holds up nobody: what ended before it
+    /// is told, and what stands behind it is given back when the batch has taken too long.
+    async fn watch<T>(&mut self, mut attempt: Pin<&mut impl Future<Output = T>>) -> T {
+        let first_look = poll_fn(|context| Poll::Ready(attempt.as_mut().poll(context))).await;
+        if let Poll::Ready(result) = first_look {
+            return result;
+        }
+        self.tell();
+        let late = tokio::time::sleep_until((self.ordered + BATCH_PATIENCE).into());
+        tokio::select! {
+            biased;
+            result = attempt.as_mut() => return result,
+            () = late, if !self.waiting.is_empty() => {}
+        }
+        self.give_back_when_late();
+        self.tell();
+        attempt.await
+    }
+
+    /// Gives back what has not begun, unless the job asked for the batch.
+    fn give_back_when_late(&mut self) {
+        let is_asked_for = self.waiting.last().is_some_and(|(next, _)| next.job.batch.is_some());
+        if !is_asked_for && self.ordered.elapsed() >= BATCH_PATIENCE {
+            self.give_back();
         }
     }
 
-    /// The next attempt; none where the batch has taken too long, unless its job asked for the batch.
-    fn next(&mut self) -> Option<(Start, Stop)> {
-        let (next, _) = self.waiting.last()?;
-        let is_late = self.has_begun && self.ordered.elapsed() > BATCH_PATIENCE;
-        if is_late && next.job.batch.is_none() {
-            return None;
-        }
-        self.has_begun = true;
-        self.running = Some(next.attempt.clone());
-        self.waiting.pop()
+    fn give_back(&mut self) {
+        let left = self.waiting.drain(..).rev().map(|(start, _)| Message::AttemptEnded {
+            attempt: start.attempt,
+            usage: Usage::default(),
+            outcome: Outcome::Returned,
+        });
+        self.outcomes.extend(left);
     }
 
     /// Takes down how the running attempt ended, and tells it unless the next will end at once.
@@ -152,12 +179,7 @@ impl Drop for BatchRun<'_> {
             false => Outcome::Returned,
         };
         self.note(Usage::default(), outcome);
-        let left = self.waiting.drain(..).rev().map(|(start, _)| Message::AttemptEnded {
-            attempt: start.attempt,
-            usage: Usage::default(),
-            outcome: Outcome::Returned,
-        });
-        self.outcomes.extend(left);
+        self.give_back();
         self.tell();
     }
 }
