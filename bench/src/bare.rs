@@ -10,7 +10,6 @@ use wasmtime::component::{Component, HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 
 mod generated {
-    #![expect(missing_docs, clippy::pedantic, reason = "generated from wit/task.wit")]
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "pframe:task/task",
@@ -24,6 +23,7 @@ use generated::pframe::task::{input, output, progress, types};
 use generated::{Task, TaskPre};
 
 /// A chunk in memory.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Text(&'static [u8]);
 
 #[derive(Default)]

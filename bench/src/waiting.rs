@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pframe_host::Engine;
 use pframe_host::core::job::RequirementsRequest;
+use pframe_host::core::report::JobReport;
 use pframe_host::core::units::{ByteSize, CpuCores};
 
 use crate::setup::{engine, job, resident_bytes};
@@ -28,7 +29,7 @@ pub(crate) fn memory() -> Vec<Row> {
     });
     let batch = engine.submit_batch(jobs.collect()).expect("valid jobs");
     let is_running =
-        |engine: &Engine| engine.jobs().iter().map(|job| job.running()).sum::<u32>() == JOBS;
+        |engine: &Engine| engine.jobs().iter().map(JobReport::running).sum::<u32>() == JOBS;
     while !is_running(&engine) {
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -32,7 +32,7 @@ pub(crate) fn throughput() -> Vec<Row> {
         let on_one = count(&one, &input);
         let cpu = cpu_time();
         let on_two = count(&two, &input);
-        let used = (cpu_time() - cpu).as_secs_f64() / on_two.as_secs_f64() / 2.0;
+        let used = cpu_time().saturating_sub(cpu).as_secs_f64() / on_two.as_secs_f64() / 2.0;
         shares.push(native.as_secs_f64() / on_one.as_secs_f64());
         speed_ups.push(on_one.as_secs_f64() / on_two.as_secs_f64());
         uses.push(used * 100.0);

@@ -282,7 +282,9 @@ fn check_replay(records: &[Record]) {
     let replayed = Scheduler::replay(Settings::new(capacity), records);
     let scheduler = replayed.unwrap_or_else(|fault| panic!("the journal does not replay: {fault}"));
     let mut report = Report::new();
-    records.iter().for_each(|record| report.apply(record));
+    for record in records {
+        report.apply(record);
+    }
     for job in report.jobs() {
         let id = &job.spec.id;
         let is_open = scheduler.state(id).is_some_and(|state| !state.is_terminal());

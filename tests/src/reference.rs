@@ -108,6 +108,7 @@ fn field(values: &[Value]) -> Value {
     let shown = |number: Option<&&Value>| {
         let number = *number?;
         let whole = double(number) as i64;
+        #[expect(clippy::cast_precision_loss, reason = "compared with the double it came from")]
         let is_whole = number.is_f64() && whole as f64 == double(number);
         Some(if is_whole { json!(whole) } else { number.clone() })
     };
