@@ -52,3 +52,8 @@ pub use partials::{Partial, Partials};
 pub use progress::progress;
 pub use read::{BLOCK_BYTES_MAX, Blocks, Reader};
 pub use task::{Chunker, Collector, Handler};
+
+/// The examples in README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

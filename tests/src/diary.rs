@@ -61,6 +61,17 @@ impl Diary {
         );
     }
 
+    /// Waits until the end of a job is written down. A handle knows it a moment earlier.
+    pub fn wait_for_end(&self, job: &JobId) {
+        self.wait_for(&format!("the end of {job}"), |event| {
+            let is_end = matches!(
+                event,
+                Event::JobCompleted { .. } | Event::JobFailed { .. } | Event::JobCancelled { .. }
+            );
+            is_end && event.job() == job
+        });
+    }
+
     /// How many attempts ran at once at most, of those jobs that `counts`.
     pub fn most_at_once(&self, counts: impl Fn(&JobId) -> bool) -> usize {
         let (mut now, mut most) = (0_usize, 0);
@@ -78,16 +89,17 @@ impl Diary {
         most
     }
 
-    /// Jobs in the order in which their first chunk was started.
-    pub fn order_of_starts(&self) -> Vec<String> {
+    /// Jobs in the order in which their first chunk succeeded. With one slot that is the order in
+    /// which they ran; starts are told by the batch, and some of a batch may be given back.
+    pub fn order_of_successes(&self) -> Vec<String> {
         let records = self.lock();
-        let starts = records.iter().filter_map(|record| match &record.event {
-            Event::AttemptStarted { attempt, .. } if attempt.step == Step::Run(0) => {
+        let successes = records.iter().filter_map(|record| match &record.event {
+            Event::AttemptSucceeded { attempt, .. } if attempt.step == Step::Run(0) => {
                 Some(attempt.job.to_string())
             }
             _ => None,
         });
-        starts.collect()
+        successes.collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Record>> {

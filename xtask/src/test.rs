@@ -33,10 +33,17 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
         command.env(SLOW, "1");
     }
     let outcome = listen(&mut command, TEST_TIME_MAX, |line| tally.hear(line));
-    let summary = format!("{} passed, {} failed", tally.passed, tally.failed);
-    outcome.map_err(|error| format!("{error}\n\n{summary}"))?;
-    show(&format!("\n{summary}"));
-    Ok(())
+    match outcome {
+        Ok(()) => {
+            show(&format!("\n{}", tally.summary()));
+            Ok(())
+        }
+        Err(error) => {
+            // A test program that crashed, or was not built, counts nothing itself.
+            tally.failed = tally.failed.max(1);
+            Err(format!("{error}\n\n{}", tally.summary()))
+        }
+    }
 }
 
 /// The program is built together with the tests: Cargo joins the features of all packages that it builds at once, so
@@ -62,6 +69,10 @@ struct Tally {
 }
 
 impl Tally {
+    fn summary(&self) -> String {
+        format!("{} passed, {} failed", self.passed, self.failed)
+    }
+
     /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`; other lines say nothing.
     fn hear(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else { return };
