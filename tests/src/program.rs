@@ -4,7 +4,7 @@
 //! Never: builds it, and never waits for it without a limit.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -218,7 +218,9 @@ impl Running {
                 return;
             }
         }
-        panic!("the program ended before {what}");
+        let mut talk = String::new();
+        let read = self.child.stderr.as_mut().map(|stderr| stderr.read_to_string(&mut talk));
+        panic!("the program ended before {what}; it said ({read:?}): {talk}");
     }
 
     /// Sends a signal.

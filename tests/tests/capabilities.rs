@@ -107,6 +107,19 @@ fn n01_n02_n03_sockets_are_denied_with_the_interfaces_own_error() {
 }
 
 #[test]
+fn n04_http_is_denied_with_the_interfaces_own_error() {
+    let end = house().run(evil("http"));
+    assert_eq!(end.report.calls_denied, 4);
+    expect![[r#"
+        http 169.254.169.254 ErrorCode::HttpRequestDenied
+        http 127.0.0.1 ErrorCode::HttpRequestDenied
+        http [::1] ErrorCode::HttpRequestDenied
+        http example.com ErrorCode::HttpRequestDenied
+    "#]]
+    .assert_eq(&end.text());
+}
+
+#[test]
 fn there_is_no_file_system() {
     expect![[r#"
         preopens 0

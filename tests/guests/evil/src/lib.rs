@@ -102,6 +102,8 @@ pub enum Deed {
     Clock,
     /// Connects to the machine itself and to a public address, and writes what it got, one a line.
     Net,
+    /// Asks the cloud's metadata service, the machine itself and a public name by HTTP, and writes what it got.
+    Http,
     /// Opens and lists files of the host, and writes what it got, one a line.
     Fs,
 
@@ -162,6 +164,7 @@ impl Handler for Evil {
             Deed::Env => outside::environment(output),
             Deed::Clock => outside::clock(output),
             Deed::Net => outside::net(output),
+            Deed::Http => outside::http(output),
             Deed::Fs => outside::files(output),
             Deed::ReadOob => host::read_beyond(chunk, output),
             Deed::ReadHuge => host::read_huge(chunk, output),

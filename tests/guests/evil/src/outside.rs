@@ -10,6 +10,8 @@ use pframe_guest::{Failure, Output};
 use wasip2::cli::environment as wasi_environment;
 use wasip2::clocks::{monotonic_clock, wall_clock};
 use wasip2::filesystem::preopens;
+use wasip2::http::outgoing_handler;
+use wasip2::http::types::{Fields, OutgoingRequest, Scheme};
 use wasip2::random::random as wasi_random;
 use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
 use wasip2::sockets::{instance_network, ip_name_lookup, tcp_create_socket, udp_create_socket};
@@ -109,6 +111,34 @@ fn look_up(name: &str) -> String {
 
 fn ipv4(address: (u8, u8, u8, u8), port: u16) -> IpSocketAddress {
     IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address })
+}
+
+pub(crate) fn http(output: &mut Output) -> Result<(), Failure> {
+    for authority in ["169.254.169.254", "127.0.0.1", "[::1]", "example.com"] {
+        writeln!(output, "http {authority} {}", request(authority))?;
+    }
+    Ok(())
+}
+
+fn request(authority: &str) -> String {
+    let request = OutgoingRequest::new(Fields::new());
+    let prepared = request
+        .set_scheme(Some(&Scheme::Http))
+        .and_then(|()| request.set_authority(Some(authority)))
+        .and_then(|()| request.set_path_with_query(Some("/")));
+    if prepared.is_err() {
+        return "not a request".into();
+    }
+    let response = match outgoing_handler::handle(request, None) {
+        Ok(response) => response,
+        Err(error) => return format!("{error:?}"),
+    };
+    response.subscribe().block();
+    match response.get() {
+        Some(Ok(Ok(_))) => "OPEN".into(),
+        Some(Ok(Err(error))) => format!("{error:?}"),
+        Some(Err(())) | None => "no response".into(),
+    }
 }
 
 pub(crate) fn files(output: &mut Output) -> Result<(), Failure> {
