@@ -4,7 +4,8 @@
 //! house serves all tests of a binary; what needs other settings builds its own.
 //! Never: waits without a limit, and never lets a panic of the host pass.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -28,7 +29,11 @@ const GUESTS: [&str; 6] = ["evil", "cutter", "command", "tiny", "word_count", "j
 /// Panics on threads of the host since the process began.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 static NUMBER: AtomicU64 = AtomicU64::new(0);
-static STANDARD: LazyLock<House> = LazyLock::new(|| House::with(|builder| builder));
+static STANDARD: LazyLock<House> = LazyLock::new(|| {
+    let scratch = scratch();
+    let settings = format!("parallel_processing: {{ temp_storage: '{}' }}", scratch.display());
+    House::with(|builder| builder.config(config(&settings)))
+});
 
 /// The house of this test binary: two guest threads, nothing kept.
 pub fn house() -> &'static House {
@@ -214,6 +219,17 @@ pub fn with_timeout(mut job: Job, timeout: Duration) -> Job {
 pub fn config(yaml: &str) -> Config {
     let layers = Layers { file: Some(("test.yaml", yaml.as_bytes())), ..Layers::default() };
     load(&layers).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// Where the standard house, which nothing drops, keeps large results. What earlier test binaries left is removed.
+fn scratch() -> PathBuf {
+    let scratch = root().join("target/test-scratch");
+    for entry in fs::read_dir(&scratch).into_iter().flatten().flatten() {
+        if !Path::new("/proc").join(entry.file_name()).exists() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    scratch.join(std::process::id().to_string())
 }
 
 /// Counts panics on the host's own threads, beside telling of them.

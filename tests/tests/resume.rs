@@ -185,7 +185,11 @@ fn is_start_of(job: &'static str) -> impl Fn(&Value) -> bool {
 
 /// Kills the program in the middle of the second job.
 fn half_done(place: &Place) {
-    let mut program = place.start(&["run", "jobs.yaml"]);
+    half_done_of(place, "jobs.yaml");
+}
+
+fn half_done_of(place: &Place, file: &str) {
+    let mut program = place.start(&["run", file]);
     program.wait_for("the second job", is_start_of("second"));
     program.kill();
 }
@@ -271,6 +275,21 @@ fn interrupted(signal: Signal, code: i32) {
 fn x04_an_interrupt_drains_and_says_how_to_go_on() {
     interrupted(Signal::INT, 130);
     interrupted(Signal::TERM, 143);
+}
+
+#[test]
+fn x04_an_interrupt_ends_a_resume_of_many_runs_and_not_only_of_one() {
+    let place = slow();
+    place.write("other.yaml", SLOW.replace("do: sleep-ms, n: 300", "do: sleep-ms, n: 301"));
+    half_done_of(&place, "jobs.yaml");
+    half_done_of(&place, "other.yaml");
+    let mut program = place.start(&["resume"]);
+    program.wait_for("the second job", is_start_of("second"));
+    program.signal(Signal::INT);
+    let ended = program.end().expect_code(130);
+    assert_eq!(ended.stderr.matches("resuming run").count(), 1, "{}", ended.stderr);
+    place.run(&["resume", "-q"]).expect_code(0);
+    History::read(&place.state()).check_done();
 }
 
 #[test]

@@ -6,9 +6,9 @@
 use std::process::ExitCode;
 
 use super::arguments::ResumeArguments;
-use super::failure::Failure;
+use super::failure::{Failure, INTERRUPTED, TERMINATED};
 use super::porch::Porch;
-use super::session;
+use super::session::{self, Words};
 use crate::engine::Work;
 use crate::journal::{JournalReader, RunSummary};
 use crate::reporter::told::say;
@@ -19,10 +19,14 @@ pub(super) fn resume(porch: &Porch, arguments: &ResumeArguments) -> Result<ExitC
         say("nothing to resume: every run has finished");
         return Ok(ExitCode::SUCCESS);
     }
+    let words = Words::listen();
     let mut code = ExitCode::SUCCESS;
     for run in runs {
         say(&format!("resuming run {} of {}", run.id, run.file));
-        let ended = resume_one(porch, &run, arguments)?;
+        let ended = resume_one(porch, &run, &words, arguments)?;
+        if [INTERRUPTED, TERMINATED].map(ExitCode::from).contains(&ended) {
+            return Ok(ended);
+        }
         if ended != ExitCode::SUCCESS {
             code = ended;
         }
@@ -50,6 +54,7 @@ fn unfinished(porch: &Porch, asked: Option<i64>) -> Result<Vec<RunSummary>, Fail
 fn resume_one(
     porch: &Porch,
     run: &RunSummary,
+    words: &Words,
     arguments: &ResumeArguments,
 ) -> Result<ExitCode, Failure> {
     let mut prepared = porch.engine().state_dir(&porch.state_dir).prepare()?;
@@ -63,5 +68,5 @@ fn resume_one(
         ));
     }
     let handles = engine.recovered();
-    session::follow(porch, engine, handles, show)
+    session::follow(porch, engine, handles, words, show)
 }

@@ -11,6 +11,7 @@ use pframe_core::ids::JobId;
 use super::arguments::RunArguments;
 use super::failure::Failure;
 use super::porch::Porch;
+use super::session::Words;
 use super::{jobs, session};
 use crate::JobHandle;
 use crate::engine::{Engine, Planned, Work};
@@ -27,9 +28,10 @@ pub(super) fn run(porch: &Porch, arguments: &RunArguments) -> Result<ExitCode, F
     let file = std::path::absolute(&jobs.path).unwrap_or(jobs.path).display().to_string();
     let count = u32::try_from(planned.len()).unwrap_or(u32::MAX);
     let work = Work::Keyed(NewRun { key: jobs::key(&planned), file, jobs: count });
+    let words = Words::listen();
     let engine = prepared.start(Some(&work))?;
     let handles = submit(&engine, planned)?;
-    session::follow(porch, engine, handles, show)
+    session::follow(porch, engine, handles, &words, show)
 }
 
 /// Submits what is not recorded yet, and follows what is.

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use pframe_core::config::Config;
@@ -100,20 +100,34 @@ impl From<Interrupt> for Word {
     }
 }
 
+/// Where the end of the jobs and the first signal arrive. One for a command, however many runs it goes on with.
+pub(super) struct Words {
+    sender: Sender<Word>,
+    receiver: Receiver<Word>,
+}
+
+impl Words {
+    /// Listens from now on: called before the engine starts, so that no signal finds nobody.
+    pub(super) fn listen() -> Self {
+        let (sender, receiver) = channel();
+        if let Err(error) = signals::watch(sender.clone()) {
+            tracing::warn!(%error, "signals cannot be watched");
+        }
+        Self { sender, receiver }
+    }
+}
+
 /// Follows the jobs to their end, or to the first signal.
 pub(super) fn follow(
     porch: &Porch,
     engine: Engine,
     jobs: Vec<JobHandle>,
+    words: &Words,
     mut show: Show,
 ) -> Result<ExitCode, Failure> {
     let _socket = ControlSocket::open(&porch.state_dir, &engine);
-    let (sender, words) = channel();
-    wait_for_all(jobs, sender.clone());
-    if let Err(error) = signals::watch(sender) {
-        tracing::warn!(%error, "signals cannot be watched");
-    }
-    match words.recv().expect("the waiting thread sends before it ends") {
+    wait_for_all(jobs, words.sender.clone());
+    match words.receiver.recv().expect("the waiting thread sends before it ends") {
         Word::Ended(endings) => {
             show.clear();
             let code = conclude(&engine, &endings, &show)?;
