@@ -132,6 +132,7 @@ impl Bare {
         let mut pool = PoolingAllocationConfig::new();
         pool.linear_memory_keep_resident(128 << 10).async_stack_keep_resident(128 << 10);
         pool.total_component_instances(64).total_stacks(64);
+        pool.table_keep_resident(64 << 10);
         pool.pagemap_scan(wasmtime::Enabled::Auto);
         let mut config = Config::new();
         config.consume_fuel(true).epoch_interruption(true).concurrency_support(false);
@@ -156,6 +157,17 @@ impl Bare {
             }
             started.elapsed()
         })
+    }
+
+    /// Calls it `count` times, shared evenly by `threads` threads.
+    pub(crate) fn run_on(&self, threads: u32, count: u32) -> Duration {
+        let started = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| self.run(count / threads));
+            }
+        });
+        started.elapsed()
     }
 
     async fn call(&self) {

@@ -1,6 +1,6 @@
 //! What wit-bindgen makes of `wit/task.wit`: the imports once, the exports once for each world.
 //!
-//! Owns: the generated code, and with it the only `unsafe` of this crate.
+//! Owns: the generated code, and with it the `unsafe` that it needs.
 //! Never: is written by hand; the rest of the crate turns it into something pleasant.
 
 #![allow(

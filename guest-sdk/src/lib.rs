@@ -33,6 +33,8 @@ pub mod testing;
 mod chunk;
 mod export;
 mod failure;
+#[cfg(all(feature = "heap", target_family = "wasm"))]
+mod heap;
 mod lines;
 mod output;
 mod parameters;
