@@ -15,6 +15,8 @@ pub(crate) mod progress;
 pub(crate) mod random;
 pub(crate) mod stdio;
 
+use std::sync::Arc;
+
 use pframe_core::fault::Fault;
 use pframe_core::units::Timestamp;
 use wasmtime::component::{HasData, Linker, ResourceTable};
@@ -77,9 +79,35 @@ pub(crate) struct Granted {
     pub(crate) seed: String,
 }
 
+/// The part that `wasmtime-wasi` acts on, made when the guest first calls it: small handlers never do, and to
+/// seed four sources of randomness costs more than to run them.
+enum Wasi {
+    Wanted(Box<WasiParts>),
+    Made(Box<WasiCtx>),
+}
+
+/// What a guest's WASI is made of.
+struct WasiParts {
+    granted: Granted,
+    stdio: GuestStdio,
+    parameters: Option<Arc<str>>,
+}
+
+impl Wasi {
+    fn get(&mut self) -> &mut WasiCtx {
+        if let Self::Wanted(parts) = self {
+            *self = Self::Made(Box::new(parts.make()));
+        }
+        match self {
+            Self::Made(wasi) => wasi,
+            Self::Wanted(_) => unreachable!("it was made just now"),
+        }
+    }
+}
+
 /// The host's side of one guest: what its imports act on.
 pub(crate) struct Capabilities {
-    wasi: WasiCtx,
+    wasi: Wasi,
     http: WasiHttpCtx,
     denied_http: http::DeniedHttp,
     network: network::DeniedNetwork,
@@ -101,9 +129,9 @@ pub(crate) struct Capabilities {
 impl Capabilities {
     /// What the guest finds behind its imports. `parameters` reach a command through its environment.
     pub(crate) fn new(
-        granted: &Granted,
+        granted: Granted,
         stdio: GuestStdio,
-        parameters: Option<&str>,
+        parameters: Option<Arc<str>>,
         output: output::SharedOutput,
         progress: progress::ProgressSink,
     ) -> Self {
@@ -112,7 +140,7 @@ impl Capabilities {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HTTP_FIELDS_BYTES_MAX);
         Self {
-            wasi: wasi_context(granted, stdio, parameters),
+            wasi: Wasi::Wanted(Box::new(WasiParts { granted, stdio, parameters })),
             http,
             denied_http: http::DeniedHttp::default(),
             network: network::DeniedNetwork::default(),
@@ -145,7 +173,7 @@ impl Capabilities {
     /// The part that `wasmtime-wasi` acts on.
     pub(crate) fn wasi_view(&mut self) -> WasiCtxView<'_> {
         self.has_called = true;
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView { ctx: self.wasi.get(), table: &mut self.table }
     }
 
     /// The part that `wasmtime-wasi-http` acts on.
@@ -190,25 +218,29 @@ pub(crate) fn link<T: Guest>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wit::progress::add_to_linker::<T, Task>(linker, T::called)
 }
 
-fn wasi_context(granted: &Granted, stdio: GuestStdio, parameters: Option<&str>) -> WasiCtx {
-    let mut builder = WasiCtxBuilder::new();
-    builder.stdin(stdio.stdin).stdout(stdio.stdout).stderr(stdio.stderr);
-    builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
-    builder.max_random_size(RANDOM_BYTES_MAX);
-    for (name, value) in &granted.environment {
-        builder.env(name, value);
+impl WasiParts {
+    fn make(&self) -> WasiCtx {
+        let Self { granted, stdio, parameters } = self;
+        let mut builder = WasiCtxBuilder::new();
+        builder.stdin(stdio.stdin.clone());
+        builder.stdout(stdio.stdout.clone()).stderr(stdio.stderr.clone());
+        builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        builder.max_random_size(RANDOM_BYTES_MAX);
+        for (name, value) in &granted.environment {
+            builder.env(name, value);
+        }
+        if let Some(parameters) = parameters {
+            builder.env("PFRAME_PARAMETERS", parameters);
+        }
+        if !granted.clock {
+            builder.wall_clock(clock::StoppedClock::at(granted.accepted_at));
+            builder.monotonic_clock(clock::CountingClock::default());
+        }
+        if !granted.random {
+            builder.secure_random(random::SeededRandom::new(&granted.seed, "secure"));
+            builder.insecure_random(random::SeededRandom::new(&granted.seed, "insecure"));
+            builder.insecure_random_seed(random::seed_number(&granted.seed));
+        }
+        builder.build()
     }
-    if let Some(parameters) = parameters {
-        builder.env("PFRAME_PARAMETERS", parameters);
-    }
-    if !granted.clock {
-        builder.wall_clock(clock::StoppedClock::at(granted.accepted_at));
-        builder.monotonic_clock(clock::CountingClock::default());
-    }
-    if !granted.random {
-        builder.secure_random(random::SeededRandom::new(&granted.seed, "secure"));
-        builder.insecure_random(random::SeededRandom::new(&granted.seed, "insecure"));
-        builder.insecure_random_seed(random::seed_number(&granted.seed));
-    }
-    builder.build()
 }

@@ -105,6 +105,7 @@ impl GuestStdio {
 }
 
 /// Where a guest reads.
+#[derive(Clone)]
 pub(super) struct Stdin(Option<ChunkHandle>);
 
 impl IsTerminal for Stdin {

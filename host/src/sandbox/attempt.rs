@@ -108,10 +108,10 @@ impl<'a> Attempt<'a> {
             Some(chunk) => GuestStdio::command(chunk.clone(), order.output.clone(), &order.talk),
             None => GuestStdio::handler(&order.talk),
         };
-        let parameters = command_chunk.is_some().then_some(&*order.parameters);
+        let parameters = command_chunk.is_some().then(|| Arc::clone(&order.parameters));
         let output = order.output.clone();
         let capabilities =
-            Capabilities::new(&order.granted, stdio, parameters, output, order.progress);
+            Capabilities::new(order.granted, stdio, parameters, output, order.progress);
         let state = AttemptState::new(capabilities, watch);
         let store = store(sandbox, state).map_err(|error| bug(&error))?;
         Ok(Self {
