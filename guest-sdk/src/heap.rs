@@ -6,7 +6,10 @@
 //! on two threads a tiny handler is five times as fast (`cargo xtask bench tiny`).
 //! Never: gives memory back; the sandbox ends with the attempt.
 
-#![expect(unsafe_code, reason = "an allocator hands out raw memory; talc's contract is met at each call")]
+#![expect(
+    unsafe_code,
+    reason = "an allocator hands out raw memory; talc's contract is met at each call"
+)]
 
 use std::alloc::Layout;
 use std::mem::MaybeUninit;
@@ -58,7 +61,9 @@ unsafe impl Source for FirstThenGrow {
         // SAFETY: the pages are new, so nobody else uses them; a heap is extended where it ended.
         talc.source.end = unsafe {
             match talc.source.end {
-                Some(end) if end.as_ptr() == base => Some(talc.extend(end, base.wrapping_add(bytes))),
+                Some(end) if end.as_ptr() == base => {
+                    Some(talc.extend(end, base.wrapping_add(bytes)))
+                }
                 _ => talc.claim(base, bytes),
             }
         };

@@ -245,6 +245,14 @@ fn m04_a_table_that_starts_with_all_elements() {
 }
 
 #[test]
+fn m04_as_many_tables_as_a_module_may_have() {
+    let with =
+        |count: usize| main_module(&format!("{} {HONEST_RUN}", "(table 1 funcref)".repeat(count)));
+    assert_eq!(attack(house().job_for(&with(16))).bytes(), b"");
+    refuse(&with(17).bytes(), &[Code::Instances]);
+}
+
+#[test]
 fn m05_more_memories_than_a_component_may_have() {
     let instances = "(core instance (instantiate $block))".repeat(100);
     let guest = Guest::running("").before(&format!("(core module $block (memory 1)) {instances}"));

@@ -82,7 +82,7 @@ codes! {
     InputMissing = 102, Job, Never, "job.input_missing", "an input is missing or cannot be read", "check the path; it is relative to the job file";
     InputChanged = 103, Job, Never, "job.input_changed", "an input changed after the job was accepted", "let the file come to rest and run the job again";
     GrantRefused = 104, Job, Never, "job.grant_refused", "the job asks for a capability that the operator does not allow", "ask for less, or allow it for the tenant in the configuration";
-    TooBig = 105, Job, Never, "job.too_big", "the job needs more than this machine has", "lower `resource_requirements`, or run it on a larger machine";
+    TooBig = 105, Job, Never, "job.too_big", "the job asks for more than it can have here", "lower `resource_requirements` and `limits`, raise the host's own limits, or run it on a larger machine";
     DeadlineOfJob = 106, Job, Never, "job.deadline", "the job did not end before its deadline", "raise `deadline`, or give the job more workers";
     TooManyChunks = 107, Job, Never, "job.too_many_chunks", "the input is cut into too many chunks", "choose a larger chunk size";
     QuotaExceeded = 108, Job, Never, "job.quota", "the tenant has too many jobs queued", "wait for some to end, or raise `max_queued` of the tenant";
@@ -91,7 +91,7 @@ codes! {
     NotAComponent = 202, Job, Never, "component.not_a_component", "the file is not a WebAssembly component", "build for `wasm32-wasip2`, or wrap a core module with `wasm-tools component new`";
     ComponentMalformed = 203, Job, Never, "component.malformed", "the component is damaged or not valid", "build it again";
     ComponentTooLarge = 204, Job, Never, "component.too_large", "the component is larger than the host accepts", "strip it, or raise `component_bytes_max`";
-    ExportMissing = 205, Job, Never, "component.missing_export", "the component exports no handler", "export `pframe:task/handler@0.1.0` or `wasi:cli/run@0.2`";
+    ExportMissing = 205, Job, Never, "component.missing_export", "the component lacks an export", "export `pframe:task/handler@0.1.0` or `wasi:cli/run@0.2`; `strategy: custom` also needs `pframe:task/chunker@0.1.0`";
     ImportUnknown = 206, Job, Never, "component.unknown_import", "the component imports what this host does not offer", "build it against WASI 0.2 and `pframe:task` only";
     FeatureUnsupported = 207, Job, Never, "component.unsupported_feature", "the component uses a WebAssembly feature that is switched off here", "build it without that feature";
     DigestMismatch = 208, Job, Never, "component.digest_mismatch", "the component is not the one that was pinned", "check the file, or pin its new sha256";

@@ -367,7 +367,7 @@ fn limits_above_the_ceiling_are_refused_with_both_named() {
     let mut request = job("t");
     request.limits.memory = Some(ByteSize::gib(4));
     let fault = config.resolve(&request).unwrap_err();
-    expect!["the job needs more than this machine has: `limits.memory` is 4 GiB, and `memory_per_job` (pframe.yaml:7) allows 4 GB for one attempt"].assert_eq(&fault.to_string());
+    expect!["the job asks for more than it can have here: `limits.memory` is 4 GiB, and `memory_per_job` (pframe.yaml:7) allows 4 GB for one attempt"].assert_eq(&fault.to_string());
     let mut request = job("t");
     request.requirements.memory = Some(ByteSize::gib(5));
     assert_eq!(config.resolve(&request).unwrap_err().code, Code::TooBig);

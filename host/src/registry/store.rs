@@ -247,7 +247,9 @@ fn compile_fault(error: &wasmtime::Error) -> Fault {
     let text = format!("{error:#}");
     let code = if SWITCHED_OFF.iter().any(|words| text.contains(words)) {
         Code::FeatureUnsupported
-    } else if text.contains("exceeds the configured maximum") {
+    } else if text.contains("exceeds the configured maximum")
+        || text.contains("does not fit in pooling allocator")
+    {
         Code::Instances
     } else if text.contains("at offset")
         || text.contains("unexpected end")

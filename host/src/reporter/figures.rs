@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use pframe_core::event::{AfterFailure, Event, Record};
-use pframe_core::ids::AttemptId;
+use pframe_core::ids::{AttemptId, JobId};
 use pframe_core::limits::Usage;
-use pframe_core::report::{JobReport, Report, Totals};
+use pframe_core::report::{Report, Totals};
 use pframe_core::units::ByteSize;
 use prometheus_client::metrics::histogram::Histogram;
 
@@ -72,8 +72,13 @@ impl Figures {
 
     pub(super) fn apply(&mut self, records: &[Record]) {
         for record in records {
+            let starts = self.first_started(&record.event).cloned();
             self.report.apply(record);
             self.see(&record.event);
+            if let Some(wait) = starts.and_then(|job| self.report.job(&job)?.queue_wait()) {
+                self.queue_wait.observe(wait.as_secs_f64());
+                self.queue_wait_max = self.queue_wait_max.max(wait);
+            }
         }
     }
 
@@ -81,7 +86,6 @@ impl Figures {
         match event {
             Event::AttemptStarted { attempt, memory } => {
                 self.live.insert(attempt.clone(), *memory);
-                self.first_start(attempt);
             }
             Event::AttemptSucceeded { attempt, usage, .. }
             | Event::CutSucceeded { attempt, usage } => self.end(attempt, usage),
@@ -103,12 +107,11 @@ impl Figures {
         }
     }
 
-    fn first_start(&mut self, attempt: &AttemptId) {
-        let job = self.report.job(&attempt.job).filter(|job| job.attempts == 1);
-        if let Some(wait) = job.and_then(JobReport::queue_wait) {
-            self.queue_wait.observe(wait.as_secs_f64());
-            self.queue_wait_max = self.queue_wait_max.max(wait);
-        }
+    /// The job whose first attempt this event starts, before the report has heard of it.
+    fn first_started<'a>(&self, event: &'a Event) -> Option<&'a JobId> {
+        let Event::AttemptStarted { attempt, .. } = event else { return None };
+        let job = self.report.job(&attempt.job)?;
+        job.started_at.is_none().then_some(&attempt.job)
     }
 
     fn end(&mut self, attempt: &AttemptId, usage: &Usage) {

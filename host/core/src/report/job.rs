@@ -47,9 +47,9 @@ pub struct JobReport {
     pub chunks_failed: u32,
     /// Chunks that ran when the job was stopped.
     pub chunks_stopped: u32,
-    /// Attempts ordered, of all steps.
+    /// Attempts of all steps, without those that were taken back before they had their chance.
     pub attempts: u64,
-    /// Attempts ordered after a failure of the same step.
+    /// Those of them that came after a failure of the same step.
     pub retries: u64,
     /// Processor time of all attempts.
     pub cpu: Duration,
@@ -193,7 +193,11 @@ impl JobReport {
 
     pub(super) fn give_back(&mut self, step: Step) {
         self.leave();
-        self.progress.retrying += u32::from(self.has_failed(step));
+        self.attempts -= 1;
+        if self.has_failed(step) {
+            self.retries -= 1;
+            self.progress.retrying += 1;
+        }
     }
 
     /// The step begins anew if it is ever needed again.

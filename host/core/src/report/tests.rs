@@ -144,7 +144,7 @@ fn a_plain_job_adds_up() {
 }
 
 #[test]
-fn a_retry_is_an_attempt_after_a_failure_of_the_same_step() {
+fn an_attempt_that_was_taken_back_counts_neither_as_attempt_nor_as_retry() {
     let events = vec![
         accepted("a"),
         planned("a", 2),
@@ -159,7 +159,7 @@ fn a_retry_is_an_attempt_after_a_failure_of_the_same_step() {
         events,
         &expect![[r#"
         a retrying: 2 chunks, 1 done, 0 failed, 0 stopped
-          3 attempts, 1 retries, 0 running
+          2 attempts, 0 retries, 0 running
           at least 1K fuel, 3 MiB, 1.8s cpu
           waited Some(2s), ran Some(5s), Some(ByteSize(400))/s
         1 retrying

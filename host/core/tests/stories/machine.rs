@@ -150,9 +150,9 @@ fn what_never_fits_is_refused_with_need_and_capacity() {
     check(
         story,
         &expect![[r#"
-            0 s   wide failed, PF105 the job needs more than this machine has: an attempt needs 3 cpu, 1 MiB memory; the machine has 2 cpu, 2 GiB memory
-            0 s   gpu failed, PF105 the job needs more than this machine has: an attempt needs 1 cpu, 1 MiB memory, 1 GiB gpu memory; the machine has 2 cpu, 2 GiB memory
-            0 s   fat failed, PF105 the job needs more than this machine has: an attempt needs 1 cpu, 2 MiB memory; tenant `poor` may use 1 MiB memory
+            0 s   wide failed, PF105 the job asks for more than it can have here: an attempt needs 3 cpu, 1 MiB memory; the machine has 2 cpu, 2 GiB memory
+            0 s   gpu failed, PF105 the job asks for more than it can have here: an attempt needs 1 cpu, 1 MiB memory, 1 GiB gpu memory; the machine has 2 cpu, 2 GiB memory
+            0 s   fat failed, PF105 the job asks for more than it can have here: an attempt needs 1 cpu, 2 MiB memory; tenant `poor` may use 1 MiB memory
         "#]],
     );
 }
