@@ -24,6 +24,7 @@ type Measurement = (&'static str, fn() -> Vec<Row>);
 const MEASUREMENTS: &[Measurement] = &[
     ("tiny", tiny::in_memory),
     ("durable", tiny::durable),
+    ("processes", tiny::in_processes),
     ("idle", idle::latency),
     ("waiting", waiting::memory),
     ("words", words::throughput),

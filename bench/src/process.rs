@@ -5,7 +5,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::setup::{guest, median, target};
+use crate::setup::{guest, median, program, target};
 use crate::table::{Row, row};
 
 const RUNS: usize = 21;
@@ -26,7 +26,7 @@ pub(crate) fn fresh() -> Vec<Row> {
 
 fn run(job_file: &std::path::Path, state: &std::path::Path) -> Duration {
     let started = Instant::now();
-    let status = Command::new(target().join("release/pframe-host"))
+    let status = Command::new(program())
         .arg("run")
         .arg(job_file)
         .arg("--state-dir")

@@ -13,6 +13,11 @@ pub(crate) fn guest(name: &str) -> PathBuf {
     target().join("handlers").join(format!("{name}.wasm"))
 }
 
+/// The release build of the program.
+pub(crate) fn program() -> PathBuf {
+    target().join("release/pframe-host")
+}
+
 /// The target folder of this checkout.
 pub(crate) fn target() -> PathBuf {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

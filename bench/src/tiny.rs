@@ -5,10 +5,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use pframe_host::core::config::SchedulerKind;
 use pframe_host::{Engine, EngineBuilder};
 
 use crate::bare::Bare;
-use crate::setup::{engine, guest, job};
+use crate::setup::{engine, guest, job, program};
 use crate::table::{Row, row};
 
 /// Rounds; each compares both sides, and the median of the ratios counts.
@@ -49,6 +50,31 @@ pub(crate) fn durable() -> Vec<Row> {
     let engine = engine(builder, "tiny");
     let times: Vec<_> = (0..3).map(|_| submit(&engine, JOBS)).collect();
     vec![row("durable tiny jobs a second, two workers", rate(&times), "≥ 15,000/s")]
+}
+
+/// In worker processes, in their jail, against threads.
+pub(crate) fn in_processes() -> Vec<Row> {
+    let on_threads = engine(Engine::builder().workers(1), "tiny");
+    let in_workers = |workers| {
+        let builder = Engine::builder().workers(workers).scheduler(SchedulerKind::Processes);
+        engine(builder.worker_program(program()), "tiny")
+    };
+    let (one, two) = (in_workers(1), in_workers(2));
+    let (mut ones, mut twos, mut added) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let on_thread = submit(&on_threads, JOBS);
+        let in_worker = submit(&one, JOBS);
+        added.push(in_worker.as_secs_f64() - on_thread.as_secs_f64());
+        ones.push(in_worker);
+        twos.push(submit(&two, JOBS));
+    }
+    added.sort_by(f64::total_cmp);
+    let added = added[ROUNDS / 2] * 1e6 / f64::from(JOBS);
+    vec![
+        row("tiny job in a worker process, one worker, journal in memory", per_job(&ones), ""),
+        row("… more than on a thread", format!("{added:.1} µs"), "≤ 60 µs"),
+        row("tiny jobs a second, two worker processes", rate(&twos), "≥ 8,000/s"),
+    ]
 }
 
 fn submit(engine: &Engine, count: u32) -> Duration {

@@ -10,9 +10,11 @@ pub(crate) mod executor;
 pub(crate) mod inbox;
 pub(crate) mod journal;
 pub mod machine;
+pub(crate) mod process;
 pub(crate) mod registry;
 pub(crate) mod reporter;
 pub(crate) mod sandbox;
+pub(crate) mod worker;
 
 pub use engine::{
     BatchHandle, Engine, EngineBuilder, Job, JobEvents, JobHandle, JobOutput, Reporter,

@@ -6,11 +6,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use pframe_core::config::{Config, Layers, load};
+use pframe_core::config::{Config, Isolation, Layers, SchedulerKind, load};
 use pframe_core::fault::Fault;
 use pframe_core::ids::{JobId, TaskName};
 use pframe_core::report::JobReport;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::component::Guest;
 use crate::diary::Diary;
+use crate::program::binary;
 use crate::{guest, root};
 
 /// How long a job of a test may take; its own limits are far below.
@@ -34,6 +36,26 @@ static STANDARD: LazyLock<House> = LazyLock::new(|| {
     let settings = format!("parallel_processing: {{ temp_storage: '{}' }}", scratch.display());
     House::with(|builder| builder.config(config(&settings)))
 });
+
+/// True where attempts run in worker processes: `cargo xtask test` runs what meets guests in both.
+pub fn in_processes() -> bool {
+    std::env::var("PFRAME_TEST_SCHEDULER").is_ok_and(|scheduler| scheduler == "processes")
+}
+
+/// Every layer where this machine has them all; inside a container that forbids namespaces, the others.
+pub fn isolation() -> Isolation {
+    static FOUND: LazyLock<Isolation> = LazyLock::new(|| {
+        let selftest = Command::new(binary()).args(["selftest", "--layers"]).output();
+        match selftest.is_ok_and(|output| output.status.success()) {
+            true => Isolation::Strict,
+            false => {
+                eprintln!("note: `selftest --layers` finds layers missing: testing without them");
+                Isolation::Container
+            }
+        }
+    });
+    *FOUND
+}
 
 /// The house of this test binary: two guest threads, nothing kept.
 pub fn house() -> &'static House {
@@ -103,7 +125,14 @@ impl House {
             .workers(2)
             .cache_dir(root().join("target/test-cache"))
             .reporter(diary.reporter());
-        let engine = with(builder).build().expect("an engine can be built");
+        let builder = match in_processes() {
+            true => with(builder)
+                .scheduler(SchedulerKind::Processes)
+                .isolation(isolation())
+                .worker_program(binary()),
+            false => with(builder),
+        };
+        let engine = builder.build().expect("an engine can be built");
         for name in GUESTS {
             engine.register_task(&task(name), &guest(name)).expect("the guest is sound");
         }

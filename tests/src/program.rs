@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::house::{in_processes, isolation};
 use crate::{guest, root};
 
 /// How long a run of the program may take.
@@ -115,6 +116,10 @@ impl Place {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if in_processes() {
+            command.env("PFRAME_DEFAULT_SCHEDULER", "processes");
+            command.env("PFRAME_ISOLATION", isolation().name());
+        }
         command
     }
 

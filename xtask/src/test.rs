@@ -21,6 +21,13 @@ const TEST_TIME_MAX: Duration = Duration::from_hours(1);
 /// Read by tests that have a long form: more rounds, more seeds.
 const SLOW: &str = "PFRAME_SLOW";
 
+/// Read by the tests: what runs attempts.
+const SCHEDULER: &str = "PFRAME_TEST_SCHEDULER";
+
+/// What meets guests runs a second time, with every attempt in a worker process in its jail.
+const IN_PROCESSES: [&str; 7] =
+    ["capabilities", "chunking", "endings", "fuel", "handlers", "hostile", "resume"];
+
 /// Builds what the tests need, runs them, and sums them up.
 pub(crate) fn main(arguments: &[String]) -> Outcome {
     let (slow, forwarded): (Vec<_>, Vec<_>) =
@@ -28,11 +35,14 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
     guests::build(&guests::Request::default())?;
     build()?;
     let mut tally = Tally::default();
-    let mut command = tests(&forwarded);
-    if !slow.is_empty() {
-        command.env(SLOW, "1");
+    let mut outcome = Ok(());
+    for mut command in passes(&forwarded) {
+        if !slow.is_empty() {
+            command.env(SLOW, "1");
+        }
+        let ended = listen(&mut command, TEST_TIME_MAX, |line| tally.hear(line));
+        outcome = outcome.and(ended);
     }
-    let outcome = listen(&mut command, TEST_TIME_MAX, |line| tally.hear(line));
     match outcome {
         Ok(()) => {
             show(&format!("\n{}", tally.summary()));
@@ -52,6 +62,18 @@ fn build() -> Outcome {
     let mut command = Command::new(cargo());
     command.current_dir(root()).args(["build", "--workspace", "--bins", "--tests"]);
     step(&mut command, WORK_TIME_MAX)
+}
+
+/// Everything on threads, then what meets guests in worker processes. Whoever picks tests runs those once, as he asks.
+fn passes(forwarded: &[&String]) -> Vec<Command> {
+    let mut passes = vec![tests(forwarded)];
+    if forwarded.is_empty() {
+        let mut again = tests(forwarded);
+        again.env(SCHEDULER, "processes");
+        again.args(IN_PROCESSES.iter().flat_map(|name| ["--test", name]));
+        passes.push(again);
+    }
+    passes
 }
 
 /// All failures are wanted, not the first alone.

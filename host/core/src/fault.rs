@@ -97,6 +97,7 @@ codes! {
     DigestMismatch = 208, Job, Never, "component.digest_mismatch", "the component is not the one that was pinned", "check the file, or pin its new sha256";
     CompileFailed = 209, Job, Never, "component.compile", "the component cannot be compiled", "build it again, with smaller functions if it is generated";
     TaskUnknown = 210, Job, Never, "component.unknown_task", "no task type has this name", "declare it under `tasks`, or register it";
+    CompileLimit = 211, Job, Never, "component.compile_limit", "the compiler needed more time or memory for the component than its limit", "build it with smaller functions, or split it";
     Trap = 301, Task, Never, "task.trap", "the handler trapped", "the backtrace names the guest's functions; `pframe-host logs` shows its last words";
     Fuel = 302, Task, Never, "limit.fuel", "the handler used all its fuel", "raise `limits.fuel`, or cut smaller chunks";
     Deadline = 303, Task, Never, "limit.deadline", "the handler ran past its deadline", "raise `timeout`, or cut smaller chunks";
@@ -120,6 +121,13 @@ codes! {
     InputOutput = 403, Machine, ByPolicy, "machine.io", "reading or writing failed", "check the disk";
     PoolExhausted = 404, Machine, ByPolicy, "machine.pool", "no sandbox was free", "none needed: it runs again";
     StateUnusable = 405, Machine, Never, "machine.state", "the state directory cannot be used", "choose another with `--state-dir`";
+    WorkerUnusable = 406, Machine, Never, "machine.worker", "worker processes cannot be used here", "`pframe-host selftest --layers` says what is missing and how to get it; `--scheduler threads` does without";
+    NativeCrash = 407, Machine, AfterLoss, "machine.native_crash", "the worker process crashed under the attempt", "none needed: it runs again in a fresh worker; a component that does this twice is stopped";
+    OutOfMemory = 408, Machine, AfterLoss, "machine.oom", "the worker process used more memory than it may", "lower `limits.memory`, or give the host more";
+    WorkerKilled = 409, Machine, AfterLoss, "machine.worker_killed", "the worker process was killed under the attempt", "none needed: it runs again in a fresh worker";
+    WorkerStuck = 410, Machine, AfterLoss, "machine.worker_stuck", "the worker process stopped answering", "none needed: it runs again in a fresh worker";
+    Protocol = 411, Machine, AfterLoss, "machine.protocol", "the worker process did not keep to the protocol", "none needed: it runs again in a fresh worker; a component that does this twice is stopped";
+    Quarantined = 412, Task, Never, "task.quarantined", "the component is quarantined: it took two worker processes down with it", "look at the faults of its earlier attempts; a host that starts anew forgets it";
     Bug = 501, Host, Never, "host.bug", "the host itself failed", "please report this, with the message above";
     Cancelled = 601, Job, Never, "cancelled.user", "the job was cancelled", "run it again when wanted";
     JobStopped = 602, Job, Never, "cancelled.job_failed", "stopped because another chunk of its job failed", "see that chunk; `on_failure: continue` keeps the others";
@@ -252,6 +260,16 @@ impl Fault {
     /// Adds particulars.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
+        self
+    }
+
+    /// The same with every text of a guest bounded and escaped: it may come from where that was not done.
+    pub fn with_guest_texts_escaped(mut self) -> Self {
+        let texts = self.backtrace.iter_mut().chain(&mut self.stderr_tail);
+        for text in texts.chain(&mut self.guest_message) {
+            *text = GuestText::new(text.as_str());
+        }
+        self.detail = GuestText::new(&self.detail).0;
         self
     }
 

@@ -89,6 +89,7 @@ fn the_text_of_the_design_loads_unchanged_and_means_what_it_says() {
 fn every_value_remembers_where_it_came_from() {
     expect![[r#"
         parallel_processing.default_scheduler = threads  # pframe.yaml:2
+        parallel_processing.isolation = strict  # default
         parallel_processing.max_workers = auto  # pframe.yaml:3
         parallel_processing.max_attempts = auto  # default
         parallel_processing.memory_limit = 80%  # pframe.yaml:4

@@ -4,6 +4,7 @@
 //! It charges: fuel by the byte. Its escape test: `reading_past_the_chunk_is_out_of_range`.
 //! Never: hands over a path or a file handle.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +20,25 @@ use crate::data::source::{Bytes, ReadProblem, SourceReader};
 
 /// Bytes that one call reads or writes at most.
 pub(crate) const CALL_BYTES_MAX: u32 = 1 << 20;
+
+/// Things that an attempt takes one after the other: a job may have more of them than a process may have open.
+pub(crate) trait Supply<T>: Send {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// Opens some of them, in order.
+    fn open(&mut self, range: Range<usize>) -> Result<Vec<T>, Fault>;
+}
+
+/// Those that are open already.
+impl<T: Clone + Send> Supply<T> for Vec<T> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn open(&mut self, range: Range<usize>) -> Result<Self, Fault> {
+        Ok(self[range].to_vec())
+    }
+}
 
 /// One slice of one source, as a handler sees it. Clones share the reader and the count.
 #[derive(Clone)]
@@ -63,12 +83,19 @@ impl ChunkHandle {
 }
 
 /// One whole source, as a chunker sees it.
+#[derive(Clone)]
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct SourceHandle(pub(crate) Arc<SourceReader>);
 
 /// One earlier output.
 #[derive(Clone)]
 pub(crate) struct Part(Bytes);
+
+impl Part {
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
 
 impl From<Bytes> for Part {
     fn from(bytes: Bytes) -> Self {

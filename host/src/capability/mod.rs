@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use pframe_core::fault::Fault;
 use pframe_core::units::Timestamp;
+use serde::{Deserialize, Serialize};
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -65,7 +66,7 @@ known! {
 }
 
 /// What a job asked for and the operator allowed, with what an ungranted guest gets instead.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Granted {
     /// Environment variables, name and value.
     pub(crate) environment: Vec<(String, String)>,
@@ -116,7 +117,7 @@ pub(crate) struct Capabilities {
     /// The result being written.
     pub(crate) output: output::SharedOutput,
     /// How far the work is.
-    pub(crate) progress: progress::ProgressSink,
+    pub(crate) progress: Box<dyn progress::Progress>,
     /// Bytes of input handed over so far.
     pub(crate) input_bytes: u64,
     /// True from a call of the guest until it is charged as fuel.
@@ -133,7 +134,7 @@ impl Capabilities {
         stdio: GuestStdio,
         parameters: Option<Arc<str>>,
         output: output::SharedOutput,
-        progress: progress::ProgressSink,
+        progress: Box<dyn progress::Progress>,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);

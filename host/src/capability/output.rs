@@ -14,20 +14,45 @@ use super::bindings::pframe::task::output;
 use super::input::{CALL_BYTES_MAX, Part};
 use crate::data::results::{Finished, ResultWriter};
 
+/// Where a result goes: into the store, or over the line to whoever keeps it.
+pub(crate) trait Sink: Send {
+    /// Appends bytes.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault>;
+    /// Ends the result; the sink is empty again.
+    fn finish(&mut self) -> Result<Finished, Fault>;
+    /// Ends an intermediate result of a merge; the sink is empty again.
+    fn finish_part(&mut self) -> Result<Part, Fault>;
+}
+
+impl Sink for ResultWriter {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        Self::write(self, bytes)
+    }
+
+    fn finish(&mut self) -> Result<Finished, Fault> {
+        Self::finish(self)
+    }
+
+    fn finish_part(&mut self) -> Result<Part, Fault> {
+        Ok(Part::from(self.finish_scratch()))
+    }
+}
+
 /// The result being written. Two handles share it where stdout is the result: the stream and the attempt.
 #[derive(Clone)]
 pub(crate) struct SharedOutput(Arc<Mutex<Writing>>);
 
 struct Writing {
-    writer: ResultWriter,
+    sink: Box<dyn Sink>,
     limit: ByteSize,
     written: u64,
     fault: Option<Fault>,
 }
 
 impl SharedOutput {
-    pub(crate) fn new(writer: ResultWriter, limit: ByteSize) -> Self {
-        Self(Arc::new(Mutex::new(Writing { writer, limit, written: 0, fault: None })))
+    pub(crate) fn new(sink: impl Sink + 'static, limit: ByteSize) -> Self {
+        let sink = Box::new(sink);
+        Self(Arc::new(Mutex::new(Writing { sink, limit, written: 0, fault: None })))
     }
 
     /// Adds bytes, or records why they cannot be added.
@@ -42,7 +67,7 @@ impl SharedOutput {
             Err(Fault::new(Code::Output).hit("limits.output", limit, ByteSize(total)))
         } else {
             writing.written = total;
-            writing.writer.write(bytes)
+            writing.sink.write(bytes)
         };
         result.map_err(|fault| writing.fault = Some(fault))
     }
@@ -52,7 +77,7 @@ impl SharedOutput {
         let mut writing = self.writing();
         match writing.fault.take() {
             Some(fault) => Err(fault),
-            None => writing.writer.finish(),
+            None => writing.sink.finish(),
         }
     }
 
@@ -62,7 +87,7 @@ impl SharedOutput {
         writing.written = 0;
         match writing.fault.take() {
             Some(fault) => Err(fault),
-            None => Ok(Part::from(writing.writer.finish_scratch())),
+            None => writing.sink.finish_part(),
         }
     }
 

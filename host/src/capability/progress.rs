@@ -28,6 +28,12 @@ impl ProgressBoard {
     }
 }
 
+/// Hears how far one attempt is.
+pub(crate) trait Progress: Send {
+    /// The share done, from 0 to 1.
+    fn say(&mut self, done: f32);
+}
+
 /// One attempt's place on the board. It is taken with the first word: most handlers never say one.
 #[derive(Debug)]
 pub(crate) struct ProgressSink {
@@ -40,7 +46,9 @@ impl ProgressSink {
     pub(crate) fn new(board: &ProgressBoard, attempt: AttemptId) -> Self {
         Self { board: board.clone(), attempt, has_spoken: false }
     }
+}
 
+impl Progress for ProgressSink {
     fn say(&mut self, done: f32) {
         self.has_spoken = true;
         self.board.words().insert(self.attempt.clone(), done);

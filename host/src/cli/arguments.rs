@@ -53,11 +53,56 @@ pub(super) enum Command {
     Machine(JsonFlag),
     /// Print the JSON Schema of job files
     Schema,
+    /// See whether this machine can run code that nobody trusts
+    Selftest(SelftestArguments),
+    /// Try to get out of the jail; `selftest` starts this by itself
+    #[command(hide = true)]
+    Probe(ProbeArguments),
+    /// Run guests for a host; hosts start this by themselves
+    #[command(hide = true)]
+    Worker(ChildArguments),
+    /// Compile a component for a host; hosts start this by themselves
+    #[command(hide = true)]
+    Compile(ChildArguments),
     /// Print the script that completes this program's arguments in a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// What a host says to the processes that it starts.
+#[derive(Debug, Args)]
+pub(super) struct ChildArguments {
+    /// Speak with the host through the socket on stdin
+    #[arg(long, required = true)]
+    pub(super) stdio: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SelftestArguments {
+    /// Try every layer around worker processes, and what a worker that was taken over could do
+    #[arg(long, required = true)]
+    pub(super) layers: bool,
+    /// Leave out these layers, to see what the others hold by themselves
+    #[arg(long, value_delimiter = ',', value_name = "LAYERS")]
+    pub(super) without: Vec<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProbeArguments {
+    /// Speak with the host through the socket on stdin
+    #[arg(long, required = true)]
+    pub(super) stdio: bool,
+    /// Leave out these layers
+    #[arg(long, value_delimiter = ',')]
+    pub(super) without: Vec<String>,
+    /// Try this
+    #[arg(long)]
+    pub(super) attack: Option<String>,
 }
 
 /// Form of the answer.

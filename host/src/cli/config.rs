@@ -80,11 +80,11 @@ mod tests {
         let text = text(&config.entries()[..4]);
         let expect = expect_test::expect![[r#"
              setting                                 value     from
-            ───────────────────────────────────────────────────────────────────────
+            ─────────────────────────────────────────────────────────────────
              parallel_processing.default_scheduler   threads   default
+             parallel_processing.isolation           strict    default
              parallel_processing.max_workers         3         pframe.yaml:2
-             parallel_processing.max_attempts        auto      default
-             parallel_processing.memory_limit        50%       PFRAME_MEMORY_LIMIT"#]];
+             parallel_processing.max_attempts        auto      default"#]];
         expect.assert_eq(&text);
     }
 }

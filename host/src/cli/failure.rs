@@ -13,6 +13,8 @@ use crate::reporter::told::{say, tell_fault};
 
 /// Wrong arguments, or a configuration that cannot be used.
 pub(super) const USAGE: u8 = 2;
+/// The machine does not give what is needed.
+pub(super) const MACHINE: u8 = 5;
 /// Ctrl-C.
 pub(super) const INTERRUPTED: u8 = 130;
 /// SIGTERM.
@@ -84,6 +86,6 @@ pub(super) fn exit_code(origin: Origin) -> u8 {
         Origin::Host => 1,
         Origin::Job => 3,
         Origin::Task => 4,
-        Origin::Machine => 5,
+        Origin::Machine => MACHINE,
     }
 }

@@ -24,6 +24,7 @@ mod print;
 mod resume;
 mod run;
 mod schema;
+mod selftest;
 mod session;
 mod signals;
 mod status;
@@ -35,9 +36,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::arguments::{Arguments, Command, ConfigCommand};
+use pframe_core::config::Isolation;
+
+use self::arguments::{Arguments, Command, ConfigCommand, ProbeArguments, SettingFlags};
 use self::failure::Failure;
 use self::porch::Porch;
+use crate::process::jail::Layer;
+use crate::process::probe::{Attack, serve_probe};
 
 /// Reads the arguments, runs the command, and says how it went.
 pub fn main() -> ExitCode {
@@ -52,6 +57,22 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => failure.report(),
     }
+}
+
+/// Names come from this very program; what it does not know it does not do.
+fn probe(arguments: &ProbeArguments) -> ExitCode {
+    let left_out: Vec<_> = arguments.without.iter().filter_map(|name| Layer::find(name)).collect();
+    let attack = arguments.attack.as_deref();
+    let attack = attack.and_then(|wanted| Attack::ALL.iter().find(|(name, _)| *name == wanted));
+    serve_probe(&left_out, attack.map(|(_, attack)| *attack))
+}
+
+/// A child reads no configuration: its host tells it what to put on.
+fn child_isolation(settings: &SettingFlags) -> Result<Isolation, Failure> {
+    let said = settings.given.iter().find(|(knob, _)| knob.flag == "--isolation");
+    let known = [Isolation::Strict, Isolation::Container, Isolation::Off];
+    let found = said.and_then(|(_, said)| known.into_iter().find(|known| known.name() == said));
+    found.ok_or_else(|| Failure::Usage("`--isolation` must be strict, container or off".into()))
 }
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -71,6 +92,12 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Config(ConfigCommand::Show(flag)) => config::show(&porch()?, *flag),
         Command::Machine(flag) => machine::machine(&porch()?, *flag),
         Command::Schema => schema::schema(),
+        Command::Selftest(command) => selftest::selftest(command),
+        Command::Probe(command) => Ok(probe(command)),
+        Command::Compile(_) => {
+            Ok(crate::registry::serve_compile(child_isolation(&arguments.settings)?))
+        }
+        Command::Worker(_) => Ok(crate::worker::serve(child_isolation(&arguments.settings)?)),
         Command::Completions { shell } => completions::completions(*shell),
     }
 }

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
-use pframe_core::config::{Config, Knob, Layers, SchedulerKind, load};
+use pframe_core::config::{Config, Isolation, Knob, Layers, SchedulerKind, load};
 use pframe_core::fault::Code;
 use pframe_core::job::Grant;
 
@@ -21,6 +21,8 @@ use crate::{Engine, reporter};
 const LOCAL_CONFIG: &str = "pframe.yaml";
 /// The system's configuration file.
 const SYSTEM_CONFIG: &str = "/etc/pframe/config.yaml";
+/// This very program.
+pub(super) const OWN_PROGRAM: &str = "/proc/self/exe";
 /// Bytes of a file that people write, at most.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
@@ -62,24 +64,38 @@ impl Porch {
 
     /// An engine's builder with everything that is known here.
     pub(super) fn engine(&self) -> EngineBuilder {
-        Engine::builder()
+        let builder = Engine::builder()
             .config(self.config.clone())
             .cache_dir(self.cache_dir.clone())
-            .environment(grantable_environment(&self.config))
+            .environment(grantable_environment(&self.config));
+        // The running program itself, even if its file was replaced meanwhile.
+        match Path::new(OWN_PROGRAM).exists() {
+            true => builder.worker_program(OWN_PROGRAM),
+            false => builder,
+        }
     }
 
-    /// The scheduler that runs: `threads` is the one there is; others are refused, or fallen back from.
+    /// The schedulers that run are `threads` and `processes`; another is refused, or fallen back from.
     pub(super) fn check_scheduler(&self, fallback: bool) -> Result<(), Failure> {
         match self.config.scheduler {
             SchedulerKind::Threads => Ok(()),
-            kind if fallback => {
+            SchedulerKind::Processes => {
+                if self.config.isolation != Isolation::Strict {
+                    reporter::told::say(&format!(
+                        "note: isolation is `{}`: workers run without some layers; `pframe-host selftest --layers` names them",
+                        self.config.isolation
+                    ));
+                }
+                Ok(())
+            }
+            kind @ SchedulerKind::Distributed if fallback => {
                 reporter::told::say(&format!(
                     "note: `{kind}` does not exist yet; running `threads`"
                 ));
                 Ok(())
             }
-            kind => Err(Failure::Usage(format!(
-                "the scheduler `{kind}` does not exist yet; use `--scheduler threads`, or `--fallback`"
+            kind @ SchedulerKind::Distributed => Err(Failure::Usage(format!(
+                "the scheduler `{kind}` does not exist yet; use `--scheduler threads` or `processes`, or `--fallback`"
             ))),
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-use pframe_core::config::{Config, Count};
+use pframe_core::config::{Config, Count, Isolation, SchedulerKind};
 use pframe_core::event::Record;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::TenantName;
@@ -25,17 +25,19 @@ use super::run::{Engine, Shared};
 use super::workbench::Workbench;
 use crate::capability::progress::ProgressBoard;
 use crate::data::results::{Durability, ResultStore};
-use crate::executor::{LogStore, Site, ThreadExecutor};
+use crate::executor::{Executor, LogStore, ProcessExecutor, Site, ThreadExecutor, WorkerProgram};
 use crate::inbox::Inbox;
 use crate::journal::{HostLock, Journal, MemoryJournal, NewRun, SqliteJournal};
 use crate::machine::Machine;
-use crate::registry::{Registry, RegistrySettings};
+use crate::registry::{CompileProgram, Registry, RegistrySettings};
 use crate::sandbox::{Sandbox, SandboxSettings};
 
 /// Live sandboxes for each worker thread where nobody says otherwise: some wait in host calls.
 const ATTEMPTS_PER_WORKER: u32 = 4;
 /// Live sandboxes at most, whatever is asked: each stack costs two of 65,530 memory mappings.
 const ATTEMPTS_MAX: u32 = 4096;
+/// Worker processes that stay warm for each core when nobody needs them.
+const WARM_PER_WORKER: usize = 2;
 /// The most memory that a 32-bit guest can have.
 const GUEST_MEMORY_MAX: ByteSize = ByteSize::gib(4);
 
@@ -58,6 +60,9 @@ pub struct EngineBuilder {
     cache_dir: Option<PathBuf>,
     base_dir: Option<PathBuf>,
     environment: BTreeMap<String, String>,
+    worker_program: Option<PathBuf>,
+    scheduler: Option<SchedulerKind>,
+    isolation: Option<Isolation>,
     reporters: Vec<Box<dyn Reporter>>,
 }
 
@@ -104,6 +109,25 @@ impl EngineBuilder {
         self
     }
 
+    /// Runs attempts in these hands, whatever the configuration says.
+    pub fn scheduler(mut self, scheduler: SchedulerKind) -> Self {
+        self.scheduler = Some(scheduler);
+        self
+    }
+
+    /// What the operating system adds around worker processes, whatever the configuration says.
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = Some(isolation);
+        self
+    }
+
+    /// The program that worker processes are started from: `pframe-host` of this very version. Needed for
+    /// `default_scheduler: processes`.
+    pub fn worker_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.worker_program = Some(program.into());
+        self
+    }
+
     /// Adds somebody who sees every record.
     pub fn reporter(mut self, reporter: Box<dyn Reporter>) -> Self {
         self.reporters.push(reporter);
@@ -117,16 +141,24 @@ impl EngineBuilder {
 
     /// Reserves the sandboxes; nothing is written yet.
     pub(crate) fn prepare(mut self) -> Result<Prepared, Fault> {
-        let config = self.config.take().unwrap_or_else(default_config);
+        let mut config = self.config.take().unwrap_or_else(default_config);
+        config.scheduler = self.scheduler.unwrap_or(config.scheduler);
+        config.isolation = self.isolation.unwrap_or(config.isolation);
         let machine = Machine::detect();
         let sizes = Sizes::of(&self, &config, &machine);
         let sandbox = Sandbox::new(SandboxSettings {
             attempts: sizes.attempts,
-            memory_max: config.memory_per_job.unwrap_or(GUEST_MEMORY_MAX).min(GUEST_MEMORY_MAX),
+            memory_max: memory_max(&config),
         })?;
         let settings = RegistrySettings {
             cache_dir: self.cache_dir.clone(),
             component_bytes_max: config.storage.component_bytes_max,
+            serves_workers: config.scheduler == SchedulerKind::Processes,
+            compiler: self.worker_program.clone().map(|path| CompileProgram {
+                path,
+                isolation: config.isolation,
+                demands_layers: config.scheduler == SchedulerKind::Processes,
+            }),
         };
         let workbench = Workbench {
             config,
@@ -178,7 +210,7 @@ impl Prepared {
             environment: builder.environment,
             inbox: Arc::clone(&inbox),
         };
-        let executor = ThreadExecutor::start(site, workbench.workers as usize)?;
+        let executor = executor(site, &workbench, builder.worker_program.take())?;
         let clock = Clock::start(state.newest);
         let (scheduler, recovered) = recover(&state.records, clock, &workbench, &ledger)?;
         builder.reporters.iter_mut().for_each(|reporter| reporter.begin(&state.records));
@@ -191,7 +223,7 @@ impl Prepared {
             ledger: Arc::clone(&ledger),
             scheduler,
             journal: state.journal,
-            executor: Box::new(executor),
+            executor,
             reporters: builder.reporters,
             last_seq: state.last_seq,
         };
@@ -199,6 +231,30 @@ impl Prepared {
         let shared = Shared { workbench, inbox, ledger, progress, results, run, jobs_wanted };
         Ok(Engine::start(shared, control, recovered, state.lock))
     }
+}
+
+/// The hands that the configuration asks for.
+fn executor(
+    site: Site,
+    workbench: &Workbench,
+    worker_program: Option<PathBuf>,
+) -> Result<Box<dyn Executor>, Fault> {
+    let workers = workbench.workers as usize;
+    if workbench.config.scheduler != SchedulerKind::Processes {
+        return Ok(Box::new(ThreadExecutor::start(site, workers)?));
+    }
+    let path = worker_program.ok_or_else(|| {
+        Fault::new(Code::WorkerUnusable).detail("`EngineBuilder::worker_program` names no program")
+    })?;
+    let isolation = workbench.config.isolation;
+    let memory_max = memory_max(&workbench.config);
+    let program = WorkerProgram { path, isolation, memory_max };
+    Ok(Box::new(ProcessExecutor::start(site, program, workers * WARM_PER_WORKER)?))
+}
+
+/// The most memory that an attempt can be granted.
+fn memory_max(config: &Config) -> ByteSize {
+    config.memory_per_job.unwrap_or(GUEST_MEMORY_MAX).min(GUEST_MEMORY_MAX)
 }
 
 /// How large everything is.

@@ -3,6 +3,7 @@
 //! Owns: opening sources and earlier outputs, and checking them once more at the end.
 //! Never: talks to a guest.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use pframe_core::chunking::check_cuts;
@@ -11,44 +12,95 @@ use pframe_core::fault::{Code, Fault};
 use pframe_core::job::{Grant, JobSpec};
 use pframe_core::scheduler::{Outcome, Start, Work};
 
-use super::threads::Site;
+use super::Site;
 use crate::capability::Granted;
-use crate::capability::input::{ChunkHandle, Part, SourceHandle};
+use crate::capability::input::{ChunkHandle, Part, SourceHandle, Supply};
 use crate::data::publish::copy;
-use crate::data::results::ResultWriter;
+use crate::data::results::{ResultStore, ResultWriter};
 use crate::data::source::{Bytes, SourceReader};
 use crate::sandbox::{Assignment, Product};
 
-/// What an attempt runs on, and the sources to check again when it has ended.
+/// What an attempt runs on, and what must not have changed when it has ended.
 pub(super) struct Prepared {
     pub(super) assignment: Assignment,
-    pub(super) sources: Vec<Arc<SourceReader>>,
+    pub(super) unchanged: Unchanged,
+}
+
+/// The sources of an attempt, to be looked at once more when it has ended.
+pub(super) enum Unchanged {
+    /// The one that was open all the time.
+    Source(Arc<SourceReader>),
+    /// All of a job's.
+    Sources(Arc<JobSpec>),
+    /// Results of this host: nobody else touches them.
+    Nothing,
+}
+
+impl Unchanged {
+    /// The fault of a source that is no longer what was accepted.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::Source(source) => source.verify(),
+            Self::Sources(job) => {
+                (0..job.inputs.len()).try_for_each(|index| open(job, index).map(drop))
+            }
+            Self::Nothing => Ok(()),
+        }
+    }
 }
 
 /// Opens what the attempt needs.
 pub(super) fn prepare(site: &Site, start: &Start) -> Result<Prepared, Fault> {
     match &start.work {
         Work::Cut => {
-            let readers = (0..start.job.inputs.len()).map(|index| open(&start.job, index));
-            let sources: Vec<_> = readers.collect::<Result<_, _>>()?;
-            let handles = sources.iter().cloned().map(SourceHandle).collect();
-            Ok(Prepared { assignment: Assignment::Cut(handles), sources })
+            let assignment = Assignment::Cut(Box::new(JobSources(Arc::clone(&start.job))));
+            Ok(Prepared { assignment, unchanged: Unchanged::Sources(Arc::clone(&start.job)) })
         }
         Work::Run { slice, count } => {
             let source = open(&start.job, slice.source as usize)?;
             let chunk = ChunkHandle::new(start.attempt.clone(), *count, *slice, source.clone());
             let assignment = Assignment::Run(Box::new(chunk));
-            Ok(Prepared { assignment, sources: vec![source] })
+            Ok(Prepared { assignment, unchanged: Unchanged::Source(source) })
         }
         Work::Collect { parts } => {
-            let opened = parts.iter().map(|part| Bytes::open(part, &site.results).map(Part::from));
-            let parts = opened.collect::<Result<_, _>>()?;
-            Ok(Prepared { assignment: Assignment::Collect(parts), sources: Vec::new() })
+            let parts = StoredParts { parts: Arc::clone(parts), results: site.results.clone() };
+            let assignment = Assignment::Collect(Box::new(parts));
+            Ok(Prepared { assignment, unchanged: Unchanged::Nothing })
         }
     }
 }
 
-fn open(job: &JobSpec, index: usize) -> Result<Arc<SourceReader>, Fault> {
+/// A job's sources, opened when it is their turn.
+pub(super) struct JobSources(pub(super) Arc<JobSpec>);
+
+impl Supply<SourceHandle> for JobSources {
+    fn count(&self) -> usize {
+        self.0.inputs.len()
+    }
+
+    fn open(&mut self, range: Range<usize>) -> Result<Vec<SourceHandle>, Fault> {
+        range.map(|index| open(&self.0, index).map(SourceHandle)).collect()
+    }
+}
+
+/// Earlier outputs, opened when it is their turn.
+pub(super) struct StoredParts {
+    pub(super) parts: Arc<[Output]>,
+    pub(super) results: ResultStore,
+}
+
+impl Supply<Part> for StoredParts {
+    fn count(&self) -> usize {
+        self.parts.len()
+    }
+
+    fn open(&mut self, range: Range<usize>) -> Result<Vec<Part>, Fault> {
+        let open = |part: &Output| Bytes::open(part, &self.results).map(Part::from);
+        self.parts[range].iter().map(open).collect()
+    }
+}
+
+pub(super) fn open(job: &JobSpec, index: usize) -> Result<Arc<SourceReader>, Fault> {
     SourceReader::open(&job.inputs, index).map(Arc::new)
 }
 

@@ -14,8 +14,8 @@ use pframe_core::ids::AttemptId;
 use pframe_core::limits::Usage;
 use pframe_core::scheduler::{Message, Outcome, Start, Work};
 
+use super::Site;
 use super::assignment::{granted, join, outcome, prepare};
-use super::threads::Site;
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::ProgressSink;
 use crate::capability::stdio::Capture;
@@ -69,14 +69,14 @@ async fn perform(
         limits: start.job.limits,
         granted: granted(site, start)?,
         stop,
-        progress: ProgressSink::new(&site.progress, start.attempt.clone()),
+        progress: Box::new(ProgressSink::new(&site.progress, start.attempt.clone())),
         output: SharedOutput::new(site.results.writer(), start.job.limits.output),
         talk: talk.clone(),
     };
     let result = run(&site.sandbox, &task, order, usage).await;
     keep_talk(site, &start.attempt, &talk);
     // An input that changed explains every other outcome.
-    prepared.sources.iter().try_for_each(|source| source.verify())?;
+    prepared.unchanged.check()?;
     outcome(start, result?)
 }
 

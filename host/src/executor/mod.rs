@@ -5,14 +5,30 @@
 
 mod assignment;
 mod batch;
+mod driver;
 mod logs;
+mod processes;
 mod threads;
 
 pub(crate) use logs::LogStore;
-pub(crate) use threads::{Site, ThreadExecutor};
+pub(crate) use processes::{ProcessExecutor, WorkerProgram};
+pub(crate) use threads::ThreadExecutor;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use pframe_core::event::Output;
 use pframe_core::ids::AttemptId;
+use pframe_core::job::JobSpec;
 use pframe_core::scheduler::Command;
+
+use crate::capability::progress::ProgressBoard;
+use crate::data::publish::publish;
+use crate::data::results::ResultStore;
+use crate::inbox::Inbox;
+use crate::registry::Registry;
+use crate::sandbox::Sandbox;
 
 /// Whoever runs attempts. The engine does not know which one it has: threads of this process, worker
 /// processes, or a script in a test.
@@ -25,4 +41,29 @@ pub(crate) trait Executor: Send {
 
     /// The scheduler has heard how this attempt ended.
     fn forget(&mut self, attempt: &AttemptId);
+}
+
+/// Everything that attempts share.
+pub(crate) struct Site {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) results: ResultStore,
+    pub(crate) logs: Option<LogStore>,
+    /// Values of the environment variables that some tenant may be granted.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// What running attempts say about how far they are.
+    pub(crate) progress: ProgressBoard,
+    pub(crate) inbox: Arc<Inbox>,
+}
+
+impl Site {
+    /// Puts a result where its job wants it, and says so.
+    fn publish(&self, job: &JobSpec, output: Option<&Output>) {
+        let target = job.output.as_deref().map(Path::new);
+        let result = match (target, output) {
+            (Some(path), Some(output)) => publish(output, path, &self.results),
+            _ => Ok(()),
+        };
+        self.inbox.published(job.id.clone(), result);
+    }
 }

@@ -3,8 +3,7 @@
 //! Owns: the guests' own async runtime. Guests that spin share it with nobody.
 //! Never: lets a guest near the engine's own thread.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,31 +12,12 @@ use pframe_core::ids::AttemptId;
 use pframe_core::scheduler::{Batch, Command, Start};
 use tokio::runtime::Runtime;
 
-use super::Executor;
 use super::batch::run_batch;
-use super::logs::LogStore;
-use crate::capability::progress::ProgressBoard;
-use crate::data::publish::publish;
-use crate::data::results::ResultStore;
-use crate::inbox::Inbox;
-use crate::registry::Registry;
-use crate::sandbox::{Sandbox, Stop};
+use super::{Executor, Site};
+use crate::sandbox::Stop;
 
 /// How long the end of the process waits for a thread that is stuck in the operating system.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
-
-/// Everything that attempts share.
-pub(crate) struct Site {
-    pub(crate) sandbox: Sandbox,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) results: ResultStore,
-    pub(crate) logs: Option<LogStore>,
-    /// Values of the environment variables that some tenant may be granted.
-    pub(crate) environment: BTreeMap<String, String>,
-    /// What running attempts say about how far they are.
-    pub(crate) progress: ProgressBoard,
-    pub(crate) inbox: Arc<Inbox>,
-}
 
 /// Runs batches on a runtime of its own.
 pub(crate) struct ThreadExecutor {
@@ -85,14 +65,7 @@ impl Executor for ThreadExecutor {
             }
             Command::Publish { job, output } => {
                 let site = Arc::clone(&self.site);
-                self.runtime().spawn_blocking(move || {
-                    let target = job.output.as_deref().map(Path::new);
-                    let result = match (target, &output) {
-                        (Some(path), Some(output)) => publish(output, path, &site.results),
-                        _ => Ok(()),
-                    };
-                    site.inbox.published(job.id.clone(), result);
-                });
+                self.runtime().spawn_blocking(move || site.publish(&job, output.as_ref()));
             }
         }
     }

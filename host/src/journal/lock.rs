@@ -4,11 +4,16 @@
 //! Never: breaks another host's lock.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use pframe_core::fault::{Code, Fault};
 use rustix::fs::{FlockOperation, flock};
+
+/// How long a dead host's lock is waited for: a child that it had just forked holds it until it becomes its own program.
+const DEATH_PATIENCE: Duration = Duration::from_secs(2);
+const DEATH_LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Held as long as this host uses the state directory.
 #[derive(Debug)]
@@ -26,16 +31,22 @@ impl HostLock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(&path).map_err(unusable)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let until = Instant::now() + DEATH_PATIENCE;
+        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut holder = String::new();
+            file.rewind().map_err(unusable)?;
             let _ = file.read_to_string(&mut holder);
+            if !is_alive(holder.trim()) && Instant::now() < until {
+                std::thread::sleep(DEATH_LOOK_INTERVAL);
+                continue;
+            }
             return Err(Fault::new(Code::StateUnusable).detail(format!(
                 "`{}` is in use by the host with process id {}",
                 state_dir.display(),
                 holder.trim()
             )));
         }
-        file.set_len(0).map_err(unusable)?;
+        file.set_len(0).and_then(|()| file.rewind()).map_err(unusable)?;
         writeln!(file, "{}", std::process::id()).map_err(unusable)?;
         Ok(Self { _file: file })
     }
@@ -45,6 +56,14 @@ impl HostLock {
         File::open(state_dir.join("host.lock"))
             .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
     }
+}
+
+/// True for the number of a process that lives.
+fn is_alive(process: &str) -> bool {
+    let process = process.parse().ok().and_then(rustix::process::Pid::from_raw);
+    process.is_some_and(|process| {
+        rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH)
+    })
 }
 
 #[cfg(test)]

@@ -43,12 +43,18 @@ impl Hasher for DigestHasher {
     }
 }
 
+/// Which engines can load what this one compiles.
+pub(super) fn compatibility(engine: &Engine) -> Digest {
+    let mut hasher = DigestHasher(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    Digest(hasher.0.finalize().into())
+}
+
 impl ArtefactCache {
     /// The cache below a directory. Nothing is made before the first artefact is kept.
     pub(crate) fn at(cache_dir: &Path, engine: &Engine) -> Self {
-        let mut hasher = DigestHasher(Sha256::new());
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        let folder = cache_dir.join(format!("artefacts-{:016x}", hasher.finish()));
+        let name: String = compatibility(engine).to_string().chars().take(16).collect();
+        let folder = cache_dir.join(format!("artefacts-{name}"));
         let (key_path, key) = (cache_dir.join("seal.key"), OnceLock::new());
         Self { folder, key_path, key }
     }

@@ -5,7 +5,9 @@
 
 mod admission;
 mod artefacts;
+mod compile;
 mod store;
 
 pub(crate) use admission::admit;
-pub(crate) use store::{Registry, RegistrySettings};
+pub(crate) use compile::{CompileProgram, serve_compile};
+pub(crate) use store::{Registry, RegistrySettings, load_artefact_file};

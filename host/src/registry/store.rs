@@ -5,20 +5,25 @@
 //! Never: two compilations of one digest at a time.
 
 use std::collections::HashMap;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
-use pframe_core::fault::{Code, Fault, GuestText};
+use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::Digest;
 use pframe_core::units::ByteSize;
 use wasmtime::component::Component;
 
 use super::admission::{Admitted, admit, admit_bytes};
-use super::artefacts::ArtefactCache;
+use super::artefacts::{ArtefactCache, compatibility};
+use super::compile::{CompileProgram, compile, compile_fault};
+use crate::process::memory;
 use crate::sandbox::{Sandbox, Task};
 
 /// Tasks kept ready in memory at most; past it, those that nobody uses are dropped.
 const TASKS_MAX: usize = 1000;
+/// Compilers that run at once.
+const COMPILERS_MAX: usize = 2;
 
 /// Where the registry keeps things, and its limit.
 #[derive(Debug, Clone)]
@@ -27,6 +32,10 @@ pub(crate) struct RegistrySettings {
     pub(crate) cache_dir: Option<PathBuf>,
     /// The largest component that is accepted.
     pub(crate) component_bytes_max: ByteSize,
+    /// Worker processes will ask for the compiled code.
+    pub(crate) serves_workers: bool,
+    /// What compilers are started from; `None` compiles in this process.
+    pub(crate) compiler: Option<CompileProgram>,
 }
 
 /// One digest's place: whoever holds the lock compiles, the others wait for the outcome.
@@ -50,6 +59,37 @@ pub(crate) struct Registry {
     copies: Mutex<Copies>,
     slots: Mutex<HashMap<Digest, Slot>>,
     ready: RwLock<HashMap<Digest, Arc<Task>>>,
+    /// Compiled code as files in memory, for worker processes; empty where there are none.
+    artefacts: Mutex<HashMap<Digest, Arc<OwnedFd>>>,
+    compilers: Turnstile,
+}
+
+/// Lets so many in at once; the others wait.
+#[derive(Default)]
+struct Turnstile {
+    inside: Mutex<usize>,
+    left: Condvar,
+}
+
+impl Turnstile {
+    fn enter(&self) -> Inside<'_> {
+        let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = |inside: &mut usize| *inside >= COMPILERS_MAX;
+        let mut inside =
+            self.left.wait_while(inside, is_full).unwrap_or_else(PoisonError::into_inner);
+        *inside += 1;
+        Inside(self)
+    }
+}
+
+/// One that was let in; it leaves when this falls.
+struct Inside<'a>(&'a Turnstile);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        *self.0.inside.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.left.notify_one();
+    }
 }
 
 impl Registry {
@@ -57,8 +97,9 @@ impl Registry {
         let cache = settings.cache_dir.as_ref();
         let cache = cache.map(|directory| ArtefactCache::at(directory, sandbox.engine()));
         let copies = Mutex::new(Copies::Waiting(Vec::new()));
-        let (slots, ready) = (Mutex::default(), RwLock::default());
-        Self { sandbox, settings, cache, copies, slots, ready }
+        let (slots, ready, artefacts) = (Mutex::default(), RwLock::default(), Mutex::default());
+        let compilers = Turnstile::default();
+        Self { sandbox, settings, cache, copies, slots, ready, artefacts, compilers }
     }
 
     /// From now on components are copied to `directory`, or not at all; those that waited first.
@@ -118,6 +159,24 @@ impl Registry {
         self.ready.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
+    /// The compiled code of a task that is ready, for a worker process.
+    pub(crate) fn artefact(&self, digest: &Digest) -> Result<OwnedFd, Fault> {
+        let artefacts = self.artefacts.lock().unwrap_or_else(PoisonError::into_inner);
+        let artefact = artefacts.get(digest).ok_or_else(|| {
+            Fault::new(Code::Bug).detail("the component of an accepted job is not ready")
+        })?;
+        memory::for_reading(&**artefact).map_err(|error| no_memory_file(&error))
+    }
+
+    fn keep_artefact(&self, digest: Digest, code: &[u8]) -> Result<(), Fault> {
+        if self.settings.serves_workers {
+            let file = memory::sealed(code).map_err(|error| no_memory_file(&error))?;
+            let mut artefacts = self.artefacts.lock().unwrap_or_else(PoisonError::into_inner);
+            artefacts.insert(digest, Arc::new(file));
+        }
+        Ok(())
+    }
+
     /// True where the compiled artefact is on disk.
     pub(crate) fn is_cached(&self, digest: &Digest) -> bool {
         self.cache.as_ref().is_some_and(|cache| cache.contains(digest))
@@ -151,35 +210,53 @@ impl Registry {
             // One handle is here and one in its slot: nobody else uses it.
             ready.retain(|_, task| Arc::strong_count(task) > 2);
             slots.retain(|digest, _| ready.contains_key(digest));
+            let mut artefacts = self.artefacts.lock().unwrap_or_else(PoisonError::into_inner);
+            artefacts.retain(|digest, _| ready.contains_key(digest));
         }
         ready.insert(digest, Arc::clone(task));
     }
 
     fn prepare(&self, admitted: &Admitted) -> Result<Task, Fault> {
         let component = match self.cached(&admitted.digest) {
-            Some(component) => component,
+            Some((component, code)) => {
+                self.keep_artefact(admitted.digest, &code)?;
+                component
+            }
             None => self.compile(admitted)?,
         };
         Task::link(&self.sandbox, admitted.digest, &component)
     }
 
-    fn cached(&self, digest: &Digest) -> Option<Component> {
+    fn cached(&self, digest: &Digest) -> Option<(Component, Vec<u8>)> {
         let artefact = self.cache.as_ref()?.get(digest)?;
-        load_artefact(self.sandbox.engine(), &artefact)
+        let component = load_artefact(self.sandbox.engine(), &artefact)
             .inspect_err(|error| tracing::warn!(%digest, %error, "a cached artefact does not load"))
-            .ok()
+            .ok()?;
+        Some((component, artefact))
     }
 
-    /// Compiles in this process. The compile child, with its own limits, will stand here.
+    /// Compiles in a child process, or here where there is no program to start one from.
     fn compile(&self, admitted: &Admitted) -> Result<Component, Fault> {
-        let component = Component::from_binary(self.sandbox.engine(), &admitted.bytes)
-            .map_err(|error| compile_fault(&error))?;
+        let engine = self.sandbox.engine();
+        let artefact = match &self.settings.compiler {
+            Some(program) => {
+                let _turn = self.compilers.enter();
+                compile(program, &admitted.bytes, compatibility(engine))?
+            }
+            None => engine
+                .precompile_component(&admitted.bytes)
+                .map_err(|error| compile_fault(&error))?,
+        };
         if let Some(cache) = &self.cache {
-            let artefact = component.serialize().map_err(|error| compile_fault(&error))?;
             cache.put(&admitted.digest, &artefact);
         }
-        Ok(component)
+        self.keep_artefact(admitted.digest, &artefact)?;
+        load_artefact(engine, &artefact).map_err(|error| compile_fault(&error))
     }
+}
+
+fn no_memory_file(error: &std::io::Error) -> Fault {
+    Fault::new(Code::StateUnusable).detail(format!("a file in memory: {error}"))
 }
 
 /// Removes copies that an interrupted host left half written. The state directory has one host at a time.
@@ -219,45 +296,25 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Loads native code that [`ArtefactCache`] sealed.
-#[expect(
-    unsafe_code,
-    reason = "the bytes carry this host's own seal over this engine's own output"
-)]
+#[expect(unsafe_code, reason = "the bytes come from this host's own compiler, or carry its seal")]
 fn load_artefact(engine: &wasmtime::Engine, artefact: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `artefact` was produced by `Component::serialize` of an engine with the same
-    // compatibility hash (it is part of the folder's name) and has not changed since: its MAC was
-    // verified over these very bytes, in memory.
+    // SAFETY: `artefact` was made by `Engine::precompile_component` of an engine with the same compatibility
+    // hash: just now, by this process or a compile child of it that said so, or earlier, and then its MAC was
+    // verified over these very bytes, in memory, and the hash is part of its folder's name.
     unsafe { Component::deserialize(engine, artefact) }
 }
 
-/// How the validator says that a feature is switched off.
-const SWITCHED_OFF: &[&str] = &[
-    "not enabled",
-    "must be enabled",
-    "support is not",
-    "feature is required",
-    "without the gc feature",
-    "function references required",
-    "multiple memories",
-];
-
-/// Features that are switched off and components too large for the pool are told from damage by the wording of
-/// validator and pool, pinned by `tests/tests/hostile.rs`.
-fn compile_fault(error: &wasmtime::Error) -> Fault {
-    let text = format!("{error:#}");
-    let code = if SWITCHED_OFF.iter().any(|words| text.contains(words)) {
-        Code::FeatureUnsupported
-    } else if text.contains("exceeds the configured maximum")
-        || text.contains("does not fit in pooling allocator")
-    {
-        Code::Instances
-    } else if text.contains("at offset")
-        || text.contains("unexpected end")
-        || text.contains("failed to parse")
-    {
-        Code::ComponentMalformed
-    } else {
-        Code::CompileFailed
-    };
-    Fault::new(code).detail(GuestText::new(&text).as_str())
+/// Maps native code that the host compiled, sealed against change, and handed over.
+#[expect(
+    unsafe_code,
+    reason = "the descriptor is the host's own, and nobody can write to it any more"
+)]
+pub(crate) fn load_artefact_file(
+    engine: &wasmtime::Engine,
+    artefact: &std::fs::File,
+) -> wasmtime::Result<Component> {
+    // SAFETY: only the host starts workers, and it hands over a memory file that holds what
+    // `Engine::precompile_component` made and that was sealed against writing before anybody else saw it.
+    let path = format!("/proc/self/fd/{}", artefact.as_raw_fd());
+    unsafe { Component::deserialize_file(engine, path) }
 }

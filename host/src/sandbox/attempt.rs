@@ -21,9 +21,9 @@ use super::state::{AttemptState, Watch, store};
 use super::stop::Stop;
 use super::task::{Collector, Exports, Task};
 use crate::capability::bindings::pframe::task::types::{Failure, Span, Unit};
-use crate::capability::input::{ChunkHandle, Part, PartialsHandle, SourceHandle};
+use crate::capability::input::{ChunkHandle, Part, PartialsHandle, SourceHandle, Supply};
 use crate::capability::output::SharedOutput;
-use crate::capability::progress::ProgressSink;
+use crate::capability::progress::Progress;
 use crate::capability::stdio::{Capture, GuestStdio};
 use crate::capability::{Capabilities, Granted, Guest};
 use crate::data::results::Finished;
@@ -37,11 +37,11 @@ const TAIL_LINES: usize = 20;
 /// What an attempt is asked to do.
 pub(crate) enum Assignment {
     /// Ask the chunker for the spans of each source.
-    Cut(Vec<SourceHandle>),
+    Cut(Box<dyn Supply<SourceHandle>>),
     /// Work on one chunk.
     Run(Box<ChunkHandle>),
     /// Make one output of many.
-    Collect(Vec<Part>),
+    Collect(Box<dyn Supply<Part>>),
 }
 
 /// What an attempt made.
@@ -59,7 +59,7 @@ pub(crate) struct Order {
     pub(crate) limits: Limits,
     pub(crate) granted: Granted,
     pub(crate) stop: Stop,
-    pub(crate) progress: ProgressSink,
+    pub(crate) progress: Box<dyn Progress>,
     pub(crate) output: SharedOutput,
     pub(crate) talk: Capture,
 }
@@ -148,7 +148,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Calls the chunker for each source in turn.
-    async fn cut(&mut self, sources: Vec<SourceHandle>) -> Result<Product, Fault> {
+    async fn cut(&mut self, sources: Box<dyn Supply<SourceHandle>>) -> Result<Product, Fault> {
         let task = self.task;
         let mut slices = Vec::new();
         let parameters = Arc::clone(&self.parameters);
@@ -160,21 +160,23 @@ impl<'a> Attempt<'a> {
     }
 
     /// Merges in a tree: groups of [`FAN_IN`] parts become one, until one group is left to finish.
-    async fn collect(&mut self, mut parts: Vec<Part>) -> Result<Product, Fault> {
+    async fn collect(&mut self, mut parts: Box<dyn Supply<Part>>) -> Result<Product, Fault> {
         let Exports::Handler { collect: Some(collector), .. } = &self.task.exports else {
             return Err(Fault::new(Code::Bug).detail("asked a task without a collector to collect"));
         };
         let instance = self.instantiate().await?;
-        while parts.len() > FAN_IN {
-            let mut merged = Vec::with_capacity(parts.len().div_ceil(FAN_IN));
-            for group in parts.chunks(FAN_IN) {
-                self.merge(&instance, &collector.combine, group.to_vec()).await?;
+        while parts.count() > FAN_IN {
+            let mut merged = Vec::with_capacity(parts.count().div_ceil(FAN_IN));
+            for first in (0..parts.count()).step_by(FAN_IN) {
+                let group = parts.open(first..parts.count().min(first + FAN_IN))?;
+                self.merge(&instance, &collector.combine, group).await?;
                 merged.push(self.output.finish_part()?);
             }
-            parts = merged;
+            parts = Box::new(merged);
         }
         let Collector { finish, .. } = collector;
-        self.merge(&instance, finish, parts).await?;
+        let last = parts.open(0..parts.count())?;
+        self.merge(&instance, finish, last).await?;
         self.finish_output()
     }
 
@@ -366,7 +368,7 @@ async fn call_merge(
 async fn call_cut(
     store: &mut Store<AttemptState>,
     task: &Task,
-    sources: Vec<SourceHandle>,
+    mut sources: Box<dyn Supply<SourceHandle>>,
     parameters: &str,
     slices: &mut Vec<Slice>,
 ) -> wasmtime::Result<Status> {
@@ -377,7 +379,9 @@ async fn call_cut(
         return Err(store.data_mut().end(fault));
     };
     let function: CutFn<'_> = typed(store, &instance, cut)?;
-    for (index, source) in sources.into_iter().enumerate() {
+    for index in 0..sources.count() {
+        let opened = sources.open(index..index + 1).map_err(|fault| store.data_mut().end(fault))?;
+        let source = opened.into_iter().next().expect("one was asked for");
         let source = store.data_mut().capabilities().table.push(source)?;
         let handle = Resource::new_borrow(source.rep());
         let (result,) = function.call_async(&mut *store, (handle, parameters)).await?;

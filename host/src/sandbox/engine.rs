@@ -61,7 +61,7 @@ impl Sandbox {
         let mut linker = Linker::new(&engine);
         capability::link(&mut linker)
             .map_err(|error| Fault::new(Code::Bug).detail(format!("linking: {error:#}")))?;
-        let ticker = Arc::new(Ticker::start(&engine));
+        let ticker = Arc::new(Ticker::new(&engine));
         Ok(Self { engine, linker: Arc::new(linker), ticker })
     }
 
@@ -95,7 +95,19 @@ fn reserve(settings: SandboxSettings) -> Result<Engine, Fault> {
     }
 }
 
+/// An engine that only compiles: the same code, and no pool, because a compiler's address space is bounded.
+pub(crate) fn compiler() -> wasmtime::Result<Engine> {
+    Engine::new(&compiled_for())
+}
+
 fn config(attempts: u32, memory_max: ByteSize) -> Config {
+    let mut config = compiled_for();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(attempts, memory_max)));
+    config
+}
+
+/// Everything that decides what compiled code looks like, and what engines can load it.
+fn compiled_for() -> Config {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -107,8 +119,7 @@ fn config(attempts: u32, memory_max: ByteSize) -> Config {
         .async_stack_zeroing(true)
         .memory_init_cow(true)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20))
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(attempts, memory_max)));
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20));
     allow_features(&mut config);
     config
 }

@@ -18,6 +18,6 @@ pub(crate) mod task;
 pub(crate) mod ticker;
 
 pub(crate) use attempt::{Assignment, Order, Product, run};
-pub(crate) use engine::{Sandbox, SandboxSettings};
+pub(crate) use engine::{Sandbox, SandboxSettings, compiler};
 pub(crate) use stop::Stop;
 pub(crate) use task::{Task, is_known_import};

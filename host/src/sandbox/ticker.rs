@@ -3,12 +3,12 @@
 //! Owns: how soon a spinning guest is looked at ([`TICK`]).
 //! Never: runs on an async runtime, where the guests it must interrupt could starve it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
 
-use wasmtime::Engine;
+use wasmtime::{Engine, EngineWeak};
 
 /// How often a running guest is asked whether it must end. With 2 ms a runaway guest is gone well
 /// within 5 ms of its deadline, and the look costs a running guest less than a thousandth.
@@ -16,31 +16,36 @@ const TICK: Duration = Duration::from_millis(2);
 /// Ticks without a live attempt before the thread sleeps until the next one.
 const IDLE_TICKS_MAX: u32 = 25;
 
-/// The ticking thread. It ends when the engine is gone.
+/// The ticking thread, started with the first attempt. It ends when the engine is gone.
 pub(crate) struct Ticker {
+    engine: EngineWeak,
     live: Arc<AtomicU32>,
-    thread: Thread,
+    thread: OnceLock<Thread>,
 }
 
 impl Ticker {
-    /// Starts the thread; it sleeps while nothing runs.
-    pub(crate) fn start(engine: &Engine) -> Self {
-        let live = Arc::new(AtomicU32::new(0));
-        let engine = engine.weak();
-        let counter = Arc::clone(&live);
-        let thread = std::thread::Builder::new()
-            .name("pframe-ticker".into())
-            .spawn(move || tick(&engine, &counter))
-            .expect("a thread can be started at start-up")
-            .thread()
-            .clone();
-        Self { live, thread }
+    pub(crate) fn new(engine: &Engine) -> Self {
+        Self { engine: engine.weak(), live: Arc::default(), thread: OnceLock::new() }
+    }
+
+    /// Starts the thread, unless it runs; it sleeps while nothing else does.
+    pub(crate) fn start(&self) -> &Thread {
+        self.thread.get_or_init(|| {
+            let (engine, counter) = (self.engine.clone(), Arc::clone(&self.live));
+            std::thread::Builder::new()
+                .name("pframe-ticker".into())
+                .spawn(move || tick(&engine, &counter))
+                .expect("a thread can be started")
+                .thread()
+                .clone()
+        })
     }
 
     /// Keeps the epoch moving until the guard is dropped.
     pub(crate) fn watch(self: &Arc<Self>) -> Watched {
+        let thread = self.start();
         if self.live.fetch_add(1, Ordering::AcqRel) == 0 {
-            self.thread.unpark();
+            thread.unpark();
         }
         Watched(Arc::clone(self))
     }
@@ -48,7 +53,9 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.thread.unpark();
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
     }
 }
 
@@ -61,7 +68,7 @@ impl Drop for Watched {
     }
 }
 
-fn tick(engine: &wasmtime::EngineWeak, live: &AtomicU32) {
+fn tick(engine: &EngineWeak, live: &AtomicU32) {
     let mut idle_ticks = 0;
     while let Some(engine) = engine.upgrade() {
         engine.increment_epoch();

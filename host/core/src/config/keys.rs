@@ -27,6 +27,7 @@ pub(super) const PROCESSING: Section = Section {
     what: "`parallel_processing`",
     keys: &[
         "default_scheduler",
+        "isolation",
         "max_workers",
         "max_attempts",
         "memory_limit",

@@ -29,6 +29,7 @@ const fn knob(
 #[rustfmt::skip]
 pub const KNOBS: &[Knob] = &[
     knob("parallel_processing.default_scheduler", "PFRAME_DEFAULT_SCHEDULER", "--scheduler", "what runs attempts: threads, processes or distributed"),
+    knob("parallel_processing.isolation", "PFRAME_ISOLATION", "--isolation", "what the operating system adds around worker processes: strict, container or off"),
     knob("parallel_processing.max_workers", "PFRAME_MAX_WORKERS", "--max-workers", "threads that run guests, or auto"),
     knob("parallel_processing.max_attempts", "PFRAME_MAX_ATTEMPTS", "--max-attempts", "sandboxes alive at once, or auto"),
     knob("parallel_processing.memory_limit", "PFRAME_MEMORY_LIMIT", "--memory-limit", "what all attempts may reserve: a share of the memory or a size"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::layers::{Layers, Reader, remarks};
 use super::values::{
-    COMPONENT_BYTES_MAX, Config, Count, LogLevel, MemoryLimit, Monitoring, Retention,
+    COMPONENT_BYTES_MAX, Config, Count, Isolation, LogLevel, MemoryLimit, Monitoring, Retention,
     SchedulerKind, Storage,
 };
 use super::{job_types, keys, tenants};
@@ -83,6 +83,12 @@ fn config(reader: &mut Reader<'_, '_>, layers: &Layers<'_>) -> Config {
             |checker, node| checker.choice(node, SCHEDULERS),
             ToString::to_string,
         ),
+        isolation: reader.setting(
+            "parallel_processing.isolation",
+            Isolation::Strict,
+            |checker, node| checker.choice(node, ISOLATIONS),
+            ToString::to_string,
+        ),
         workers: count(reader, "parallel_processing.max_workers", WORKERS_MAX),
         attempts: count(reader, "parallel_processing.max_attempts", ATTEMPTS_MAX),
         memory_limit: reader.setting(
@@ -128,6 +134,9 @@ const SCHEDULERS: &[(&str, SchedulerKind)] = &[
     ("processes", SchedulerKind::Processes),
     ("distributed", SchedulerKind::Distributed),
 ];
+
+const ISOLATIONS: &[(&str, Isolation)] =
+    &[("strict", Isolation::Strict), ("container", Isolation::Container), ("off", Isolation::Off)];
 
 const BACKOFFS: &[(&str, Backoff)] = &[
     ("fixed", Backoff::Fixed),

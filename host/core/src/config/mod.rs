@@ -17,6 +17,6 @@ pub use layers::{Layers, Origin};
 pub use load::load;
 pub use resolve::Resolved;
 pub use values::{
-    COMPONENT_BYTES_MAX, Config, Count, Entry, JobType, LogLevel, MemoryLimit, Monitoring,
-    Retention, SchedulerKind, Storage, Tenant,
+    COMPONENT_BYTES_MAX, Config, Count, Entry, Isolation, JobType, LogLevel, MemoryLimit,
+    Monitoring, Retention, SchedulerKind, Storage, Tenant,
 };

@@ -23,6 +23,8 @@ pub const COMPONENT_BYTES_MAX: ByteSize = ByteSize::mib(256);
 pub struct Config {
     /// What runs attempts.
     pub scheduler: SchedulerKind,
+    /// What the operating system adds around worker processes.
+    pub isolation: Isolation,
     /// Threads that run guests.
     pub workers: Count,
     /// Sandboxes alive at once; one that waits in a host call keeps its memory and gives its core back.
@@ -96,6 +98,35 @@ impl fmt::Display for SchedulerKind {
             Self::Processes => "processes",
             Self::Distributed => "distributed",
         })
+    }
+}
+
+/// What the operating system adds around a worker process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// Every layer, or the worker refuses to run.
+    #[default]
+    Strict,
+    /// Every layer but those that a container's default profile forbids (namespaces and the empty root directory).
+    Container,
+    /// None: for tests, and for code that is trusted.
+    Off,
+}
+
+impl Isolation {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Container => "container",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -12,7 +12,7 @@ use super::queue::Home;
 use super::slab::Key;
 use super::start::Running;
 use crate::event::{AfterFailure, Event, Output};
-use crate::fault::{Code, Fault};
+use crate::fault::{Fault, Retry};
 use crate::ids::{AttemptId, Step};
 use crate::job::{JobSpec, Slice};
 use crate::limits::Usage;
@@ -170,11 +170,12 @@ impl Scheduler {
         then: AfterFailure,
     ) -> Result<(), Misfit> {
         let running = self.running_of(key, attempt)?;
-        match fault.code {
-            Code::WorkerLost => {
+        // What was lost on the way says nothing about how long such work takes.
+        match fault.code.retry() {
+            Retry::AfterLoss => {
                 self.queue.settle(home(&self.jobs[key]), running.charge, usage.wall);
             }
-            _ => self.learn(key, attempt.step, &running, usage),
+            Retry::Never | Retry::ByPolicy => self.learn(key, attempt.step, &running, usage),
         }
         match then {
             AfterFailure::Retry { at } => {

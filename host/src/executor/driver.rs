@@ -1,0 +1,790 @@
+//! One worker process and the thread that drives it: orders out, outcomes in, clocks watched.
+//!
+//! Owns: that the scheduler hears of every attempt exactly once, however the worker behaves; the clocks that end a worker
+//! which does not end its guest; and the measuring of what it used.
+//! Never: believes the worker. What it says of time only divides what the host measured among attempts of one tenant.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use pframe_core::chunking::check_cuts;
+use pframe_core::fault::{Code, Fault, Origin, Retry};
+use pframe_core::limits::Usage;
+use pframe_core::scheduler::{Message, Outcome, Start, Work};
+use pframe_core::units::{ByteSize, show_duration};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+use super::assignment::{JobSources, StoredParts, Unchanged, granted, open};
+use super::processes::{Assigned, Floor, Post, Served};
+use crate::capability::input::Supply;
+use crate::capability::progress::{Progress, ProgressSink};
+use crate::data::results::ResultWriter;
+use crate::data::source::{Bytes, SourceReader};
+use crate::process::child::ChildProcess;
+use crate::process::frame::{FrameError, Incoming, Outgoing};
+use crate::process::memory;
+use crate::sandbox::Stop;
+use crate::worker::protocol::{Ending, FromWorker, OrderedWork, Piece, RunOrder, ToWorker};
+
+/// Orders that a worker may have before it at once.
+const SENT_MAX: usize = 64;
+/// How long a batch may take before what it has not begun is given back (as on threads).
+const BATCH_PATIENCE: Duration = Duration::from_millis(20);
+/// How much later than its deadline, or than a stop, a worker is killed.
+const KILL_GRACE: Duration = Duration::from_secs(1);
+/// How long a worker may be silent; it beats four times a second.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// How long a worker may take to load its component.
+const LOAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// How often clocks and memory are looked at while something runs.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// Memory of a worker beside its guest: the engine, stacks, frames.
+const OVERHEAD: ByteSize = ByteSize::mib(64);
+/// Bytes that go inside a frame; more go as a file in memory.
+const INLINE_BYTES_MAX: usize = 64 << 10;
+/// Sources or parts that a worker may ask for at once.
+const ASKED_MAX: u32 = 64;
+
+/// Wakes a driver.
+#[derive(Clone)]
+pub(super) struct Bell(Arc<OwnedFd>);
+
+impl Bell {
+    fn new() -> Result<Self, Fault> {
+        eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map(|bell| Self(Arc::new(bell)))
+            .map_err(|error| Fault::new(Code::WorkerUnusable).detail(error.to_string()))
+    }
+
+    pub(super) fn ring(&self) {
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    fn hush(&self) {
+        let _ = rustix::io::read(&self.0, &mut [0; 8]);
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// A worker process that was started.
+struct Worker {
+    child: ChildProcess,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    /// It stands in its jail with its component loaded.
+    is_ready: bool,
+    started: Instant,
+    heard: Instant,
+    /// When its clocks were looked at.
+    looked: Instant,
+    /// Since when time counts for the order in front.
+    since: Instant,
+    /// Processor time that was charged already.
+    cpu_charged: Duration,
+}
+
+/// An order that the worker has.
+struct Sent {
+    order: u64,
+    start: Start,
+    stop: Stop,
+    ordered: Instant,
+    /// When the worker was told to stop it.
+    stopped: Option<(Instant, Fault)>,
+    unchanged: Unchanged,
+    writer: ResultWriter,
+    written: u64,
+    progress: ProgressSink,
+}
+
+/// An order that ended, before it is told.
+struct Done {
+    sent: Sent,
+    usage: Usage,
+    ending: Ending,
+}
+
+/// Why a worker is no more.
+struct Loss {
+    fault: Fault,
+    /// The component did it, not the host or somebody outside.
+    is_its_doing: bool,
+}
+
+/// Drives one worker.
+pub(super) struct Driver {
+    floor: Arc<Floor>,
+    served: Served,
+    batches: mpsc::Receiver<Assigned>,
+    /// How this driver is reached; it comes with a batch and is offered again when that has ended.
+    post: Option<Post>,
+    bell: Bell,
+    worker: Option<Worker>,
+    next_order: u64,
+    /// When the batch was ordered.
+    ordered: Instant,
+    waiting: VecDeque<(Start, Stop)>,
+    sent: VecDeque<Sent>,
+    is_recalled: bool,
+    told: Vec<Message>,
+}
+
+impl Driver {
+    /// Starts the thread; the process starts with the first batch.
+    pub(super) fn start(
+        floor: &Arc<Floor>,
+        served: Served,
+    ) -> Result<(Post, JoinHandle<()>), Fault> {
+        let (sender, batches) = mpsc::channel();
+        let bell = Bell::new()?;
+        let driver = Self {
+            floor: Arc::clone(floor),
+            served: served.clone(),
+            batches,
+            post: None,
+            bell: bell.clone(),
+            worker: None,
+            next_order: 0,
+            ordered: Instant::now(),
+            waiting: VecDeque::new(),
+            sent: VecDeque::new(),
+            is_recalled: false,
+            told: Vec::new(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("pframe-driver".into())
+            .spawn(move || driver.drive())
+            .map_err(|error| Fault::new(Code::WorkerUnusable).detail(error.to_string()))?;
+        Ok((Post { served, batches: sender, bell }, thread))
+    }
+
+    fn drive(mut self) {
+        loop {
+            if self.floor.is_closing() || !self.take_batches() {
+                break;
+            }
+            let result = self.turn();
+            if let Err(loss) = result {
+                self.lose(loss);
+            }
+            self.tell();
+        }
+        self.worker = None;
+        self.give_back_all();
+        self.tell();
+        self.floor.leave(&self.bell);
+    }
+
+    /// Takes in what was ordered; false where nobody can order anything any more.
+    fn take_batches(&mut self) -> bool {
+        self.bell.hush();
+        loop {
+            match self.batches.try_recv() {
+                Ok(assigned) => {
+                    self.ordered = Instant::now();
+                    self.waiting.extend(assigned.attempts);
+                    self.post = Some(assigned.post);
+                }
+                Err(mpsc::TryRecvError::Empty) => return true,
+                Err(mpsc::TryRecvError::Disconnected) => return self.is_busy(),
+            }
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.waiting.is_empty() || !self.sent.is_empty()
+    }
+
+    fn turn(&mut self) -> Result<(), Loss> {
+        self.pass_stops();
+        self.fill()?;
+        self.recall_when_late();
+        self.wait_and_hear()?;
+        self.watch_clocks()
+    }
+
+    /// Orders what the worker has room for.
+    fn fill(&mut self) -> Result<(), Loss> {
+        while self.sent.len() < SENT_MAX {
+            let Some((start, stop)) = self.waiting.pop_front() else { break };
+            let refused = stop.requested().or_else(|| self.floor.quarantine(&self.served.1));
+            let sent = match refused {
+                Some(fault) => Err(fault),
+                None => self.send(&start, &stop),
+            };
+            if let Err(fault) = sent {
+                self.end(start, Usage::default(), Err(fault));
+            }
+        }
+        let Some(worker) = &mut self.worker else { return Ok(()) };
+        worker.outgoing.flush(worker.child.line()).map_err(|error| self.loss_of(&error))
+    }
+
+    fn send(&mut self, start: &Start, stop: &Stop) -> Result<(), Fault> {
+        let site = &self.floor.site;
+        let mut descriptors = Vec::new();
+        let (work, unchanged) = match &start.work {
+            Work::Cut => {
+                let sources = count(start.job.inputs.len());
+                (OrderedWork::Cut { sources }, Unchanged::Sources(Arc::clone(&start.job)))
+            }
+            Work::Run { slice, count } => {
+                let source = open(&start.job, slice.source as usize)?;
+                let piece = Found::from(&*source).piece(&mut descriptors)?;
+                let work = OrderedWork::Run { slice: *slice, count: *count, source: piece };
+                (work, Unchanged::Source(source))
+            }
+            Work::Collect { parts } => {
+                (OrderedWork::Collect { parts: count(parts.len()) }, Unchanged::Nothing)
+            }
+        };
+        let order = RunOrder {
+            order: self.next_order,
+            attempt: start.attempt.clone(),
+            work,
+            parameters: start.job.parameters.to_string(),
+            limits: start.job.limits,
+            granted: granted(site, start)?,
+        };
+        let sent = Sent {
+            order: self.next_order,
+            start: start.clone(),
+            stop: stop.clone(),
+            ordered: self.ordered,
+            stopped: None,
+            unchanged,
+            writer: site.results.writer(),
+            written: 0,
+            progress: ProgressSink::new(&site.progress, start.attempt.clone()),
+        };
+        let is_first = self.sent.is_empty();
+        let worker = self.worker()?;
+        worker.outgoing.push(&ToWorker::Run(Box::new(order)), descriptors).map_err(|error| {
+            Fault::new(Code::TooBig).detail(format!("an order for a worker: {error}"))
+        })?;
+        if is_first && worker.is_ready {
+            worker.since = Instant::now();
+            worker.heard = worker.since;
+            worker.cpu_charged = worker.child.cpu();
+        }
+        self.next_order += 1;
+        self.sent.push_back(sent);
+        Ok(())
+    }
+
+    /// The worker, started if there is none.
+    fn worker(&mut self) -> Result<&mut Worker, Fault> {
+        if self.worker.is_none() {
+            self.worker = Some(self.start_worker()?);
+        }
+        Ok(self.worker.as_mut().expect("it was started just now"))
+    }
+
+    fn start_worker(&self) -> Result<Worker, Fault> {
+        let Floor { program, site, .. } = &*self.floor;
+        let component = self.served.1;
+        let artefact = site.registry.artefact(&component)?;
+        let mut incoming = Incoming::without_descriptors();
+        let child =
+            ChildProcess::start(&program.path, &["worker"], program.isolation, &mut incoming)?;
+        rustix::io::ioctl_fionbio(child.line(), true)
+            .map_err(|error| Fault::new(Code::WorkerUnusable).detail(error.to_string()))?;
+        let mut outgoing = Outgoing::default();
+        let load = ToWorker::Load { component, memory_max: program.memory_max };
+        outgoing
+            .push(&load, vec![artefact])
+            .map_err(|error| Fault::new(Code::WorkerUnusable).detail(error.to_string()))?;
+        let now = Instant::now();
+        Ok(Worker {
+            child,
+            incoming,
+            outgoing,
+            is_ready: false,
+            started: now,
+            heard: now,
+            looked: now,
+            since: now,
+            cpu_charged: Duration::ZERO,
+        })
+    }
+
+    /// Tells the worker of stops, once each.
+    fn pass_stops(&mut self) {
+        let Some(worker) = &mut self.worker else { return };
+        for sent in self.sent.iter_mut().filter(|sent| sent.stopped.is_none()) {
+            let Some(fault) = sent.stop.requested() else { continue };
+            let stop = ToWorker::Stop { order: sent.order, fault: (&fault).into() };
+            let _ = worker.outgoing.push(&stop, Vec::new());
+            sent.stopped = Some((Instant::now(), fault));
+        }
+    }
+
+    /// Behind an attempt that is slower than its kind used to be, quick ones would wait although another slot is free.
+    fn recall_when_late(&mut self) {
+        let behind = self.sent.iter().skip(1).map(|sent| &sent.start);
+        let mut behind = behind.chain(self.waiting.iter().map(|(start, _)| start));
+        let is_asked_for = behind.next().is_none_or(|start| start.job.batch.is_some());
+        if is_asked_for || self.is_recalled || self.ordered.elapsed() < BATCH_PATIENCE {
+            return;
+        }
+        for (start, _) in std::mem::take(&mut self.waiting) {
+            self.note(start, Usage::default(), Outcome::Returned);
+        }
+        if let Some(worker) = &mut self.worker
+            && worker.is_ready
+            && self.sent.len() > 1
+        {
+            self.is_recalled = worker.outgoing.push(&ToWorker::Recall, Vec::new()).is_ok();
+        }
+    }
+
+    /// Sleeps until there is something to hear, to send or to do, and hears it.
+    fn wait_and_hear(&mut self) -> Result<(), Loss> {
+        let is_busy = self.is_busy();
+        if !is_busy {
+            self.offer();
+        }
+        self.tell();
+        let patience = is_busy.then(|| Timespec::try_from(LOOK_INTERVAL).expect("20 ms"));
+        let mut watched = vec![PollFd::new(&*self.bell.0, PollFlags::IN)];
+        if let Some(worker) = &self.worker {
+            let sends =
+                if worker.outgoing.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
+            watched.push(PollFd::from_borrowed_fd(worker.child.line(), PollFlags::IN | sends));
+        }
+        let _ = poll(&mut watched, patience.as_ref());
+        let events = watched.get(1).map(PollFd::revents);
+        if events.is_some_and(|events| {
+            events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)
+        }) {
+            self.hear()?;
+        }
+        Ok(())
+    }
+
+    /// Lets the executor find this driver, before the last outcomes are told: the next batch may follow on them.
+    fn offer(&mut self) {
+        if let Some(post) = self.post.take() {
+            self.floor.wait(post);
+        }
+    }
+
+    fn hear(&mut self) -> Result<(), Loss> {
+        let mut done = Vec::new();
+        let heard = self.hear_into(&mut done);
+        // What ended did end, even if the line broke after that.
+        self.account(done);
+        heard
+    }
+
+    fn hear_into(&mut self, done: &mut Vec<Done>) -> Result<(), Loss> {
+        let worker = self.worker.as_mut().expect("its line was watched");
+        let received = worker.incoming.receive(worker.child.line());
+        worker.heard = Instant::now();
+        loop {
+            let worker = self.worker.as_mut().expect("it is dropped when it is lost");
+            let frame = match worker.incoming.next() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(error) => return Err(self.loss_of(&error)),
+            };
+            match frame.message() {
+                Ok(message) => self.understand(message, done)?,
+                Err(error) => return Err(self.loss_of(&error)),
+            }
+        }
+        received.map(drop).map_err(|error| self.loss_of(&error))
+    }
+
+    fn understand(&mut self, message: FromWorker, done: &mut Vec<Done>) -> Result<(), Loss> {
+        let worker = self.worker.as_mut().expect("it spoke");
+        match message {
+            FromWorker::Beat => {}
+            FromWorker::Ready(_) if !worker.is_ready => {
+                worker.is_ready = true;
+                worker.since = Instant::now();
+                worker.cpu_charged = worker.child.cpu();
+            }
+            FromWorker::Refused(fault) => {
+                return Err(Loss { fault: fault.read(), is_its_doing: false });
+            }
+            FromWorker::Ended { order, usage, ending, talk } => {
+                if self.sent.front().is_none_or(|front| front.order != order) {
+                    return Err(against("it ended an order that it does not work on"));
+                }
+                let sent = self.sent.pop_front().expect("there is a front");
+                if let (Some(logs), Some(talk)) = (&self.floor.site.logs, talk) {
+                    logs.keep(&sent.start.attempt, &talk);
+                }
+                done.push(Done { sent, usage, ending });
+            }
+            FromWorker::Recalled(orders) => self.take_back(&orders)?,
+            FromWorker::Output(bytes) => {
+                let front = self.sent.front_mut();
+                let front = front.ok_or_else(|| against("a result without an order"))?;
+                front.write(&bytes).map_err(|fault| {
+                    let is_its_doing = fault.code == Code::Output;
+                    Loss { fault, is_its_doing }
+                })?;
+            }
+            FromWorker::PartEnd => {
+                let front = self.sent.front_mut();
+                let front = front.ok_or_else(|| against("a part without an order"))?;
+                front.written = 0;
+                let part = front.writer.finish_scratch();
+                self.answer(Ok(vec![Found::from(part)]))?;
+            }
+            FromWorker::Fetch { from, count } => self.fetch(from, count)?,
+            FromWorker::Progress(share) => {
+                let front = self.sent.front_mut();
+                let front = front.ok_or_else(|| against("progress without an order"))?;
+                if share.is_finite() {
+                    front.progress.say(share.clamp(0.0, 1.0));
+                }
+            }
+            FromWorker::Ready(_) => return Err(against("it was ready before")),
+        }
+        Ok(())
+    }
+
+    fn take_back(&mut self, orders: &[u64]) -> Result<(), Loss> {
+        self.is_recalled = false;
+        for order in orders {
+            let at = self.sent.iter().position(|sent| sent.order == *order);
+            let at = at.ok_or_else(|| against("it gave back what it never had"))?;
+            let sent = self.sent.remove(at).expect("it was found there");
+            self.note(sent.start, Usage::default(), Outcome::Returned);
+        }
+        Ok(())
+    }
+
+    /// Opens sources or parts that the worker asks for.
+    fn fetch(&mut self, from: u32, count: u32) -> Result<(), Loss> {
+        let site = &self.floor.site;
+        let front = self.sent.front().ok_or_else(|| against("a question without an order"))?;
+        let range = from as usize..(from as usize).saturating_add(count as usize);
+        let too_far = || against("it asked for what there is not");
+        match &front.start.work {
+            Work::Cut => {
+                let mut sources = JobSources(Arc::clone(&front.start.job));
+                if range.end > sources.count() || count > ASKED_MAX {
+                    return Err(too_far());
+                }
+                let opened = sources
+                    .open(range)
+                    .map(|sources| sources.iter().map(|source| Found::from(&*source.0)).collect());
+                self.answer(opened)
+            }
+            Work::Collect { parts } => {
+                let results = site.results.clone();
+                let mut parts = StoredParts { parts: Arc::clone(parts), results };
+                if range.end > parts.count() || count > ASKED_MAX {
+                    return Err(too_far());
+                }
+                let opened = parts.open(range).map(|parts| {
+                    parts.iter().map(|part| Found::from(part.bytes().clone())).collect()
+                });
+                self.answer(opened)
+            }
+            Work::Run { .. } => Err(too_far()),
+        }
+    }
+
+    fn answer(&mut self, found: Result<Vec<Found>, Fault>) -> Result<(), Loss> {
+        let mut descriptors = Vec::new();
+        let pieces = found.and_then(|found| {
+            found.into_iter().map(|found| found.piece(&mut descriptors)).collect()
+        });
+        let answer = match pieces {
+            Ok(pieces) => ToWorker::Pieces(pieces),
+            Err(fault) => {
+                descriptors.clear();
+                ToWorker::NoPieces((&fault).into())
+            }
+        };
+        let worker = self.worker.as_mut().expect("it asked");
+        let pushed = worker.outgoing.push(&answer, descriptors);
+        let pushed = pushed.and_then(|()| worker.outgoing.flush(worker.child.line()));
+        pushed.map_err(|error| self.loss_of(&error))
+    }
+
+    /// Divides what the host measured among what ended, by what the worker claims for each, and takes it down.
+    fn account(&mut self, done: Vec<Done>) {
+        if done.is_empty() {
+            return;
+        }
+        if self.sent.is_empty() && self.waiting.is_empty() {
+            self.offer();
+        }
+        let now = Instant::now();
+        let (wall, cpu) = match &mut self.worker {
+            Some(worker) => {
+                let cpu = worker.child.cpu().max(worker.cpu_charged);
+                let used = cpu.saturating_sub(worker.cpu_charged);
+                let measured = (now.saturating_duration_since(worker.since), used);
+                (worker.since, worker.cpu_charged) = (now, cpu);
+                measured
+            }
+            None => (Duration::ZERO, Duration::ZERO),
+        };
+        let claimed_wall = done.iter().map(|done| done.usage.wall).sum();
+        let claimed_cpu = done.iter().map(|done| done.usage.cpu).sum();
+        let count = count(done.len());
+        for Done { sent, mut usage, ending } in done {
+            let queued = now.saturating_duration_since(sent.ordered);
+            usage.wall = share(wall, usage.wall, claimed_wall, count);
+            usage.cpu = share(cpu, usage.cpu, claimed_cpu, count);
+            usage.queued = queued.saturating_sub(usage.wall);
+            let (start, outcome) = sent.outcome(ending);
+            self.end(start, usage, outcome);
+        }
+    }
+
+    /// Ends a worker that does not keep its time, or its memory.
+    fn watch_clocks(&mut self) -> Result<(), Loss> {
+        let Some(worker) = &mut self.worker else { return Ok(()) };
+        if worker.looked.elapsed() < LOOK_INTERVAL {
+            return Ok(());
+        }
+        worker.looked = Instant::now();
+        let of_host = |fault| Err(Loss { fault, is_its_doing: false });
+        if !worker.is_ready {
+            return match worker.started.elapsed() > LOAD_TIME_MAX {
+                true => of_host(Fault::new(Code::WorkerStuck).detail("it did not get ready")),
+                false => Ok(()),
+            };
+        }
+        let Some(front) = self.sent.front() else { return Ok(()) };
+        if worker.heard.elapsed() > SILENCE_MAX {
+            let silence = format!("no word for {}", show_duration(worker.heard.elapsed()));
+            return of_host(Fault::new(Code::WorkerStuck).detail(silence));
+        }
+        let limits = front.start.job.limits;
+        if let Some((at, fault)) = &front.stopped
+            && at.elapsed() > KILL_GRACE
+        {
+            return of_host(fault.clone());
+        }
+        let ran = worker.since.elapsed();
+        if ran > limits.timeout.saturating_add(KILL_GRACE) {
+            let (limit, used) = (show_duration(limits.timeout), show_duration(ran));
+            return of_host(Fault::new(Code::Deadline).hit("timeout", limit, used));
+        }
+        let cpu = worker.child.cpu().saturating_sub(worker.cpu_charged);
+        if let Some(limit) = limits.cpu
+            && cpu > limit + KILL_GRACE
+        {
+            let (limit, used) = (show_duration(limit), show_duration(cpu));
+            return of_host(Fault::new(Code::Cpu).hit("limits.cpu", limit, used));
+        }
+        let (memory, most) =
+            (worker.child.memory(), ByteSize(limits.memory.bytes() + OVERHEAD.bytes()));
+        if memory > most {
+            let fault = Fault::new(Code::OutOfMemory).hit("memory of the worker", most, memory);
+            return Err(Loss { fault, is_its_doing: true });
+        }
+        Ok(())
+    }
+
+    /// Why the line broke.
+    fn loss_of(&mut self, error: &FrameError) -> Loss {
+        match error {
+            FrameError::Malformed(what) => against(what),
+            FrameError::Closed | FrameError::Io(_) => {
+                let Some(worker) = &mut self.worker else { return against("no worker") };
+                let death = worker.child.end(false);
+                let fault = death.fault();
+                let is_its_doing = fault.code == Code::NativeCrash;
+                Loss { fault, is_its_doing }
+            }
+        }
+    }
+
+    /// The worker is no more: the attempt in front was under way, the others had not begun.
+    fn lose(&mut self, loss: Loss) {
+        let worker = self.worker.take();
+        let was_ready = worker.as_ref().is_some_and(|worker| worker.is_ready);
+        let cpu = worker
+            .as_ref()
+            .map_or(Duration::ZERO, |worker| worker.child.cpu().saturating_sub(worker.cpu_charged));
+        let wall = worker.as_ref().map_or(Duration::ZERO, |worker| worker.since.elapsed());
+        drop(worker);
+        self.is_recalled = false;
+        if loss.is_its_doing {
+            self.floor.count_death(self.served.1);
+        }
+        if self.sent.is_empty() && self.waiting.is_empty() {
+            return;
+        }
+        if !was_ready && loss.fault.code.retry() == Retry::Never {
+            // Nothing can run here: everybody hears why.
+            let sent = std::mem::take(&mut self.sent).into_iter().map(|sent| sent.start);
+            let waiting = std::mem::take(&mut self.waiting).into_iter().map(|(start, _)| start);
+            for start in sent.chain(waiting).collect::<Vec<_>>() {
+                self.end(start, Usage::default(), Err(loss.fault.clone()));
+            }
+            return;
+        }
+        if let Some(front) = self.sent.pop_front() {
+            let usage = Usage { wall, cpu, fuel_at_least: true, ..Usage::default() };
+            // Whoever asked for the end is answered with his own words.
+            let fault = front.stopped.map_or(loss.fault, |(_, fault)| fault);
+            self.end(front.start, usage, Err(fault));
+        }
+        for sent in std::mem::take(&mut self.sent).into_iter().rev() {
+            self.waiting.push_front((sent.start, sent.stop));
+        }
+    }
+
+    fn end(&mut self, start: Start, usage: Usage, outcome: Result<Outcome, Fault>) {
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            // The host stops: the attempt had not its full chance and is not charged.
+            Err(fault) if fault.code == Code::Drained => Outcome::Returned,
+            Err(fault) => Outcome::Failed(fault),
+        };
+        self.note(start, usage, outcome);
+    }
+
+    fn note(&mut self, start: Start, usage: Usage, outcome: Outcome) {
+        self.told.push(Message::AttemptEnded { attempt: start.attempt, usage, outcome });
+    }
+
+    fn give_back_all(&mut self) {
+        while let Ok(assigned) = self.batches.try_recv() {
+            self.waiting.extend(assigned.attempts);
+        }
+        let sent = std::mem::take(&mut self.sent).into_iter().map(|sent| sent.start);
+        let waiting = std::mem::take(&mut self.waiting).into_iter().map(|(start, _)| start);
+        for start in sent.chain(waiting).collect::<Vec<_>>() {
+            self.note(start, Usage::default(), Outcome::Returned);
+        }
+    }
+
+    fn tell(&mut self) {
+        self.floor.site.inbox.send_all(self.told.drain(..));
+    }
+}
+
+impl Sent {
+    /// Adds to the result; the worker counts too, but is not believed.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let limit = self.start.job.limits.output;
+        self.written += bytes.len() as u64;
+        if self.written > limit.bytes() {
+            let used = ByteSize(self.written);
+            return Err(Fault::new(Code::Output).hit("limits.output", limit, used));
+        }
+        self.writer.write(bytes)
+    }
+
+    fn outcome(mut self, ending: Ending) -> (Start, Result<Outcome, Fault>) {
+        let outcome = self.judge(ending);
+        (self.start, outcome)
+    }
+
+    fn judge(&mut self, ending: Ending) -> Result<Outcome, Fault> {
+        // An input that changed explains every other outcome.
+        self.unchanged.check()?;
+        match ending {
+            Ending::Output(rest) => {
+                if matches!(self.start.work, Work::Cut) {
+                    return Err(Fault::new(Code::Protocol).detail("a result instead of cuts"));
+                }
+                self.write(&rest)?;
+                self.writer.finish().map(|finished| Outcome::Output(finished.into()))
+            }
+            Ending::Cuts(slices) => {
+                if !matches!(self.start.work, Work::Cut) {
+                    return Err(Fault::new(Code::Protocol).detail("cuts instead of a result"));
+                }
+                let inputs = self.start.job.inputs.iter();
+                let sizes: Vec<u64> = inputs.map(|source| source.size).collect();
+                check_cuts(&sizes, slices).map(Outcome::Cuts)
+            }
+            Ending::Failed(fault) => Err(self.believable(fault.read())),
+        }
+    }
+
+    /// A worker may blame the handler or the data; what only the host can know it hears from the host.
+    fn believable(&self, fault: Fault) -> Fault {
+        let was_asked = self.stopped.as_ref().is_some_and(|(_, asked)| asked.code == fault.code);
+        let may_say = fault.code.origin() == Origin::Task && fault.code != Code::Quarantined
+            || matches!(
+                fault.code,
+                Code::ExportMissing
+                    | Code::InputChanged
+                    | Code::InputOutput
+                    | Code::PoolExhausted
+                    | Code::Protocol
+                    | Code::Bug
+            );
+        if was_asked || may_say {
+            return fault;
+        }
+        Fault::new(Code::Protocol).detail(format!("it said what a worker cannot know: {fault}"))
+    }
+}
+
+/// The worker broke the protocol.
+fn against(what: &str) -> Loss {
+    Loss { fault: Fault::new(Code::Protocol).detail(what), is_its_doing: true }
+}
+
+/// The part of `measured` that `claim` of `claimed` stands for.
+fn share(measured: Duration, claim: Duration, claimed: Duration, count: u32) -> Duration {
+    if claimed.is_zero() {
+        return measured / count.max(1);
+    }
+    measured.mul_f64(claim.as_secs_f64() / claimed.as_secs_f64())
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).expect("chunks and sources are counted in 32 bits")
+}
+
+/// Bytes for a worker, with what the guest is told of them.
+struct Found {
+    name: String,
+    media_type: Option<String>,
+    bytes: Bytes,
+}
+
+impl From<&SourceReader> for Found {
+    fn from(source: &SourceReader) -> Self {
+        let (name, media_type) = (source.name().to_owned(), source.media_type());
+        Self { name, media_type: media_type.map(str::to_owned), bytes: source.bytes().clone() }
+    }
+}
+
+impl From<Bytes> for Found {
+    fn from(bytes: Bytes) -> Self {
+        Self { name: String::new(), media_type: None, bytes }
+    }
+}
+
+impl Found {
+    /// Small bytes go in the frame, others as a descriptor that can only be read.
+    fn piece(self, descriptors: &mut Vec<OwnedFd>) -> Result<Piece, Fault> {
+        let Self { name, media_type, bytes } = self;
+        let size = bytes.size();
+        let file = match bytes {
+            Bytes::Inline(bytes) if bytes.len() <= INLINE_BYTES_MAX => {
+                return Ok(Piece { name, media_type, size, inline: Some(bytes.to_vec()) });
+            }
+            Bytes::Inline(bytes) => memory::sealed(&bytes),
+            Bytes::File { file, .. } => memory::for_reading(&*file),
+        };
+        let file = file.map_err(|error| {
+            Fault::new(Code::InputOutput).detail(format!("handing over `{name}`: {error}"))
+        })?;
+        descriptors.push(file);
+        Ok(Piece { name, media_type, size, inline: None })
+    }
+}

@@ -1,0 +1,253 @@
+//! Attempts in worker processes.
+//!
+//! Owns: who works where: a worker serves one tenant and one component, idle ones are kept warm, and a component that
+//! took two workers down is quarantined.
+//! Never: lets two tenants, or two components, meet in one worker.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use pframe_core::config::Isolation;
+use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::{AttemptId, Digest, TenantName};
+use pframe_core::scheduler::{Batch, Command, Message, Outcome, Start, Work};
+use pframe_core::units::ByteSize;
+use tokio::runtime::Runtime;
+
+use super::assignment::join;
+use super::driver::{Bell, Driver};
+use super::{Executor, Site};
+use crate::sandbox::Stop;
+
+/// How long the end of the process waits for whoever still copies a result.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
+/// Workers that a component may take down before it is quarantined.
+const DEATHS_MAX: u32 = 2;
+
+/// What a worker process is started from.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerProgram {
+    /// This program, or another build of the same version.
+    pub(crate) path: PathBuf,
+    /// What the operating system adds.
+    pub(crate) isolation: Isolation,
+    /// The most memory that an attempt can be granted.
+    pub(crate) memory_max: ByteSize,
+}
+
+/// Whom a worker serves.
+pub(super) type Served = (TenantName, Digest);
+
+/// A batch for a worker, each attempt with its stop, and the way back to the driver for when it has ended.
+pub(super) struct Assigned {
+    pub(super) attempts: Vec<(Start, Stop)>,
+    pub(super) post: Post,
+}
+
+/// What all drivers share.
+pub(super) struct Floor {
+    pub(super) site: Site,
+    pub(super) program: WorkerProgram,
+    /// Workers that wait, the one that waits longest first.
+    idle: Mutex<VecDeque<Post>>,
+    deaths: Mutex<HashMap<Digest, u32>>,
+    is_closing: AtomicBool,
+}
+
+/// How to reach a driver.
+pub(super) struct Post {
+    pub(super) served: Served,
+    pub(super) batches: mpsc::Sender<Assigned>,
+    pub(super) bell: Bell,
+}
+
+impl Floor {
+    fn idle(&self) -> MutexGuard<'_, VecDeque<Post>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A driver waits for its next batch.
+    pub(super) fn wait(&self, post: Post) {
+        self.idle().push_back(post);
+    }
+
+    /// A driver ends: nobody shall reach it any more.
+    pub(super) fn leave(&self, bell: &Bell) {
+        self.idle().retain(|post| !post.bell.is(bell));
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
+    }
+
+    /// A component took its worker down.
+    pub(super) fn count_death(&self, component: Digest) {
+        let mut deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
+        *deaths.entry(component).or_default() += 1;
+    }
+
+    /// The fault of a component that has done so too often.
+    pub(super) fn quarantine(&self, component: &Digest) -> Option<Fault> {
+        let deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_quarantined = deaths.get(component).is_some_and(|count| *count >= DEATHS_MAX);
+        is_quarantined.then(|| Fault::new(Code::Quarantined).detail(format!("sha256 {component}")))
+    }
+}
+
+/// Runs batches in worker processes, each driven by a thread.
+pub(crate) struct ProcessExecutor {
+    floor: Arc<Floor>,
+    /// For what the host itself does with results.
+    clerks: Option<Runtime>,
+    drivers: Vec<(Bell, JoinHandle<()>)>,
+    stops: HashMap<AttemptId, (Stop, Bell)>,
+    /// Workers kept warm while nobody needs them.
+    warm_max: usize,
+}
+
+impl ProcessExecutor {
+    /// Workers start when they are needed; `warm_max` of them stay when they are not.
+    pub(crate) fn start(
+        site: Site,
+        program: WorkerProgram,
+        warm_max: usize,
+    ) -> Result<Self, Fault> {
+        let clerks = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("pframe-clerk")
+            .max_blocking_threads(8)
+            .build()
+            .map_err(|error| Fault::new(Code::StateUnusable).detail(format!("threads: {error}")))?;
+        let (idle, deaths) = (Mutex::default(), Mutex::default());
+        let floor = Floor { site, program, idle, deaths, is_closing: AtomicBool::new(false) };
+        let (drivers, stops) = (Vec::new(), HashMap::new());
+        Ok(Self { floor: Arc::new(floor), clerks: Some(clerks), drivers, stops, warm_max })
+    }
+
+    fn clerks(&self) -> &Runtime {
+        self.clerks.as_ref().expect("they live as long as the executor")
+    }
+
+    fn start_batch(&mut self, batch: Batch) {
+        let Some(first) = batch.attempts.first() else { return };
+        if let Work::Collect { .. } = first.work
+            && !first.job.task.collects
+        {
+            return batch.attempts.into_iter().for_each(|start| self.join(start));
+        }
+        let served = (first.job.tenant.clone(), first.job.task.component);
+        let post = match self.take_post(&served) {
+            Ok(post) => post,
+            Err(fault) => return self.refuse(batch, &fault),
+        };
+        let with_stop = |start: Start| {
+            let stop = Stop::default();
+            self.stops.insert(start.attempt.clone(), (stop.clone(), post.bell.clone()));
+            (start, stop)
+        };
+        let attempts = batch.attempts.into_iter().map(with_stop).collect();
+        let (batches, bell) = (post.batches.clone(), post.bell.clone());
+        // A driver that has ended takes nothing any more.
+        if let Err(mpsc::SendError(assigned)) = batches.send(Assigned { attempts, post }) {
+            self.give_back(assigned.attempts);
+        }
+        bell.ring();
+    }
+
+    /// The worker that serves these already, else a new one in the place of the one that waits longest.
+    fn take_post(&mut self, served: &Served) -> Result<Post, Fault> {
+        self.drivers.retain(|(_, thread)| !thread.is_finished());
+        let mut idle = self.floor.idle();
+        if let Some(at) = idle.iter().rposition(|post| post.served == *served) {
+            return Ok(idle.remove(at).expect("it was found there"));
+        }
+        while idle.len() >= self.warm_max.max(1) {
+            // Its driver ends with it.
+            let oldest = idle.pop_front().expect("at least one waits");
+            let Post { batches, bell, .. } = oldest;
+            drop(batches);
+            bell.ring();
+        }
+        drop(idle);
+        let (post, thread) = Driver::start(&self.floor, served.clone())?;
+        self.drivers.push((post.bell.clone(), thread));
+        Ok(post)
+    }
+
+    fn refuse(&self, batch: Batch, fault: &Fault) {
+        let told = batch.attempts.into_iter().map(|start| Message::AttemptEnded {
+            attempt: start.attempt,
+            usage: pframe_core::limits::Usage::default(),
+            outcome: Outcome::Failed(fault.clone()),
+        });
+        self.floor.site.inbox.send_all(told);
+    }
+
+    fn give_back(&self, attempts: Vec<(Start, Stop)>) {
+        let told = attempts.into_iter().map(|(start, _)| Message::AttemptEnded {
+            attempt: start.attempt,
+            usage: pframe_core::limits::Usage::default(),
+            outcome: Outcome::Returned,
+        });
+        self.floor.site.inbox.send_all(told);
+    }
+
+    /// Joins outputs where the handler has no collector: the host's own work.
+    fn join(&self, start: Start) {
+        let floor = Arc::clone(&self.floor);
+        self.clerks().spawn_blocking(move || {
+            let Work::Collect { parts } = &start.work else { return };
+            let outcome = join(&floor.site, parts).map_or_else(Outcome::Failed, Outcome::Output);
+            let usage = pframe_core::limits::Usage::default();
+            let ended = Message::AttemptEnded { attempt: start.attempt, usage, outcome };
+            floor.site.inbox.send(ended);
+        });
+    }
+}
+
+impl Executor for ProcessExecutor {
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Start(batch) => self.start_batch(batch),
+            Command::Stop { attempt, fault } => {
+                if let Some((stop, bell)) = self.stops.get(&attempt) {
+                    stop.request(fault);
+                    bell.ring();
+                }
+            }
+            Command::Publish { job, output } => {
+                let floor = Arc::clone(&self.floor);
+                self.clerks().spawn_blocking(move || floor.site.publish(&job, output.as_ref()));
+            }
+        }
+    }
+
+    fn stop_all(&mut self) {
+        for (stop, bell) in self.stops.values() {
+            stop.request(Fault::new(Code::Drained));
+            bell.ring();
+        }
+    }
+
+    fn forget(&mut self, attempt: &AttemptId) {
+        self.stops.remove(attempt);
+    }
+}
+
+impl Drop for ProcessExecutor {
+    fn drop(&mut self) {
+        self.floor.is_closing.store(true, Ordering::Release);
+        self.floor.idle().clear();
+        for (bell, thread) in self.drivers.drain(..) {
+            bell.ring();
+            let _ = thread.join();
+        }
+        if let Some(clerks) = self.clerks.take() {
+            clerks.shutdown_timeout(SHUTDOWN_GRACE);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The host's end of a child process: how it is started, measured, told to die, and how it died.
+//!
+//! Owns: what a child is given: this program in another role, an empty environment, one line, and a pipe for last words.
+//! Never: believes what a child says of its own time or memory.
+
+#![expect(unsafe_code, reason = "clock_gettime on another process has no safe form")]
+
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use pframe_core::config::Isolation;
+use pframe_core::fault::{Code, Fault, GuestText};
+use pframe_core::units::ByteSize;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use super::frame::{FrameError, Incoming};
+
+/// How long a child may take to say which process it is.
+const START_PATIENCE: Duration = Duration::from_secs(20);
+/// Bytes of a dead child's last words that are kept.
+const LAST_WORDS_BYTES_MAX: u64 = 4096;
+/// How often a dying child is looked at, and how often at most.
+const DEATH_LOOKS: (Duration, u32) = (Duration::from_millis(1), 2000);
+
+/// A child process. It dies with this handle.
+#[derive(Debug)]
+pub(crate) struct ChildProcess {
+    /// The process that was started; with namespaces it only guards the one inside.
+    child: Child,
+    /// The process that works.
+    inner: rustix::process::Pid,
+    line: OwnedFd,
+}
+
+impl ChildProcess {
+    /// Starts `program` in a role, and waits until it has said which process to measure.
+    pub(crate) fn start(
+        program: &Path,
+        role: &[&str],
+        isolation: Isolation,
+        incoming: &mut Incoming,
+    ) -> Result<Self, Fault> {
+        let fault = |what: &dyn std::fmt::Display| {
+            let (shown, role) = (program.display(), role.join(" "));
+            Fault::new(Code::WorkerUnusable).detail(format!("`{shown} {role}`: {what}"))
+        };
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+                .map_err(|error| fault(&std::io::Error::from(error)))?;
+        let mut child = Command::new(program)
+            .args(role)
+            .args(["--stdio", "--isolation", isolation.name()])
+            .env_clear()
+            .current_dir("/")
+            // Ctrl-C in the terminal is for the host alone.
+            .process_group(0)
+            .stdin(theirs)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| fault(&error))?;
+        let inner = set_socket_timeout(&ours, Timeout::Recv, Some(START_PATIENCE))
+            .map_err(|error| FrameError::Io(error.into()))
+            .and_then(|()| receive_frame_in_time(incoming, ours.as_fd()))
+            .and_then(|number| {
+                let number = i32::try_from(number).ok().and_then(rustix::process::Pid::from_raw);
+                number.ok_or(FrameError::Malformed("no process has that number"))
+            });
+        match inner {
+            Ok(inner) => Ok(Self { child, inner, line: ours }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(fault(&format!("{error}{}", last_words(&mut child))))
+            }
+        }
+    }
+
+    pub(crate) fn line(&self) -> BorrowedFd<'_> {
+        self.line.as_fd()
+    }
+
+    /// Processor time of all its threads since it was started.
+    pub(crate) fn cpu(&self) -> Duration {
+        let mut clock = 0;
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: both pointers are to variables of the right type that live through the calls.
+        let failed = unsafe {
+            libc::clock_getcpuclockid(self.inner.as_raw_nonzero().get(), &raw mut clock) != 0
+                || libc::clock_gettime(clock, &raw mut time) != 0
+        };
+        if failed {
+            return Duration::ZERO;
+        }
+        let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
+        Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), nanoseconds)
+    }
+
+    /// Memory of its own, without what is mapped from files: those pages are shared with other children.
+    pub(crate) fn memory(&self) -> ByteSize {
+        let path = format!("/proc/{}/statm", self.inner.as_raw_nonzero());
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let mut fields = text.split(' ').skip(1).map(|field| field.parse::<u64>().unwrap_or(0));
+        let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
+        ByteSize(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
+    }
+
+    /// Ends it now, if it has not ended by itself, and says how it ended and what it said last.
+    pub(crate) fn end(&mut self, is_killed: bool) -> Death {
+        if is_killed {
+            let _ = self.child.kill();
+        }
+        let (pause, looks) = DEATH_LOOKS;
+        for _ in 0..looks {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Death { signal: signal_of(status), words: last_words(&mut self.child) };
+            }
+            std::thread::sleep(pause);
+        }
+        // The line is closed and the process is not: it is killed all the same.
+        let _ = self.child.kill();
+        let signal = self.child.wait().ok().and_then(signal_of);
+        Death { signal, words: last_words(&mut self.child) }
+    }
+}
+
+impl Drop for ChildProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn receive_frame_in_time(incoming: &mut Incoming, line: BorrowedFd<'_>) -> Result<u32, FrameError> {
+    let started = std::time::Instant::now();
+    loop {
+        if let Some(frame) = incoming.next()? {
+            return frame.message();
+        }
+        if !incoming.receive(line)? && started.elapsed() >= START_PATIENCE {
+            return Err(FrameError::Malformed("it said nothing in time"));
+        }
+    }
+}
+
+/// How a child died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Death {
+    /// The signal that ended it.
+    pub(crate) signal: Option<i32>,
+    /// What it wrote to stderr, escaped, after a colon; empty where it wrote nothing.
+    pub(crate) words: String,
+}
+
+impl Death {
+    /// The fault of a child that died without being told to.
+    pub(crate) fn fault(&self) -> Fault {
+        let (code, how) = match self.signal {
+            Some(libc::SIGSYS) => (Code::NativeCrash, "it made a system call that it may not make"),
+            Some(libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGABRT) => {
+                (Code::NativeCrash, "it crashed")
+            }
+            Some(libc::SIGXCPU | libc::SIGXFSZ) => {
+                (Code::NativeCrash, "it ran into a resource limit")
+            }
+            Some(_) => (Code::WorkerKilled, "somebody killed it"),
+            None => (Code::NativeCrash, "it ended by itself"),
+        };
+        let signal = self.signal.map_or_else(String::new, |number| format!(" (signal {number})"));
+        Fault::new(code).detail(format!("{how}{signal}{}", self.words))
+    }
+}
+
+/// The guard of a process inside namespaces tells of its signal by its exit status.
+fn signal_of(status: ExitStatus) -> Option<i32> {
+    status.signal().or_else(|| status.code().filter(|code| *code > 128).map(|code| code - 128))
+}
+
+fn last_words(child: &mut Child) -> String {
+    let Some(stderr) = child.stderr.as_mut() else { return String::new() };
+    // Whoever wrote is dead, or is about to be killed: what is not there now never comes.
+    let _ = rustix::io::ioctl_fionbio(&*stderr, true);
+    let mut bytes = Vec::new();
+    let _ = stderr.take(LAST_WORDS_BYTES_MAX).read_to_end(&mut bytes);
+    match GuestText::from_bytes(bytes.trim_ascii()).as_str() {
+        "" => String::new(),
+        words => format!(": {words}"),
+    }
+}

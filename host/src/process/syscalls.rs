@@ -1,0 +1,126 @@
+//! The system calls that a child may make, by phase: an allow-list, and death for everything else.
+//!
+//! Owns: the lists. Each call stands beside the reason for it.
+//! Never: allows an executable mapping once guests run, a socket, a new program, or another process.
+
+use std::collections::BTreeMap;
+
+use seccompiler::{
+    SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op, SeccompCondition as Condition,
+    SeccompFilter, SeccompRule,
+};
+
+/// What a child is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Compile one component: memory, and the line.
+    Compile,
+    /// Run guests: the same, timers, and the look at which pages a guest touched.
+    Run,
+}
+
+/// The `ioctl` by which wasmtime asks which pages a guest wrote (`PAGEMAP_SCAN`, Linux 6.7).
+const PAGEMAP_SCAN: u64 = 0xc060_6610;
+
+/// Memory: never executable, see [`memory_rules`].
+const MEMORY: &[i64] = &[libc::SYS_munmap, libc::SYS_madvise, libc::SYS_mremap, libc::SYS_brk];
+/// The line, inputs, and closing them.
+const DATA: &[i64] = &[
+    libc::SYS_read,
+    libc::SYS_readv,
+    libc::SYS_pread64,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_recvmsg,
+    libc::SYS_recvfrom,
+    libc::SYS_sendmsg,
+    libc::SYS_sendto,
+    libc::SYS_close,
+    libc::SYS_fstat,
+    libc::SYS_statx,
+    libc::SYS_lseek,
+    libc::SYS_poll,
+    libc::SYS_ppoll,
+];
+/// Threads that stand already: locks, signals of their own faults, and the end.
+const THREADS: &[i64] = &[
+    libc::SYS_futex,
+    libc::SYS_sched_yield,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_set_robust_list,
+    libc::SYS_rseq,
+    libc::SYS_membarrier,
+    libc::SYS_restart_syscall,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+];
+/// Clocks and chance.
+const TIME: &[i64] =
+    &[libc::SYS_clock_gettime, libc::SYS_clock_nanosleep, libc::SYS_nanosleep, libc::SYS_getrandom];
+/// What tokio waits with.
+const EVENTS: &[i64] = &[
+    libc::SYS_epoll_create1,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_wait,
+    libc::SYS_epoll_pwait,
+    libc::SYS_eventfd2,
+];
+
+/// Applies the list of a phase to all threads of this process.
+pub(super) fn allow_only(phase: Phase) -> Result<(), String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let architecture = std::env::consts::ARCH
+        .try_into()
+        .map_err(|error: seccompiler::BackendError| text(&error))?;
+    let filter = SeccompFilter::new(
+        rules(phase).map_err(|error| text(&error))?,
+        SeccompAction::KillProcess,
+        SeccompAction::Allow,
+        architecture,
+    )
+    .map_err(|error| text(&error))?;
+    let program: seccompiler::BpfProgram =
+        filter.try_into().map_err(|error: seccompiler::BackendError| text(&error))?;
+    seccompiler::apply_filter_all_threads(&program).map_err(|error| text(&error))
+}
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+fn rules(phase: Phase) -> Result<Rules, seccompiler::BackendError> {
+    let mut rules: Rules = Rules::new();
+    let always = MEMORY.iter().chain(DATA).chain(THREADS).chain(TIME);
+    rules.extend(always.map(|call| (*call, Vec::new())));
+    rules.extend(memory_rules()?);
+    // `abort` signals its own thread; no process but itself is in sight.
+    let own_process = Condition::new(0, Len::Dword, Op::Eq, u64::from(std::process::id()))?;
+    rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![own_process])?]);
+    if phase == Phase::Run {
+        rules.extend(EVENTS.iter().map(|call| (*call, Vec::new())));
+        let scan = Condition::new(1, Len::Dword, Op::Eq, PAGEMAP_SCAN)?;
+        rules.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![scan])?]);
+    }
+    // A thread that was started just before says its name first.
+    let name = Condition::new(0, Len::Dword, Op::Eq, u64::from(libc::PR_SET_NAME.unsigned_abs()))?;
+    rules.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![name])?]);
+    // The standard library of a debug build looks whether a descriptor that it closes is open.
+    let is_open = Condition::new(1, Len::Dword, Op::Eq, u64::from(libc::F_GETFD.unsigned_abs()))?;
+    rules.insert(libc::SYS_fcntl, vec![SeccompRule::new(vec![is_open])?]);
+    Ok(rules)
+}
+
+/// Mappings without `PROT_EXEC`: what a guest could make the process write must never run.
+fn memory_rules() -> Result<Rules, seccompiler::BackendError> {
+    let exec = u64::from(libc::PROT_EXEC.unsigned_abs());
+    let mut rules = Rules::new();
+    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
+        let plain = Condition::new(2, Len::Dword, Op::MaskedEq(exec), 0)?;
+        rules.insert(call, vec![SeccompRule::new(vec![plain])?]);
+    }
+    Ok(rules)
+}

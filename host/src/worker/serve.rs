@@ -1,0 +1,195 @@
+//! The worker's life: into the jail, load one component, run what is ordered, end when the line closes.
+//!
+//! Owns: the order in which that happens.
+//! Never: looks at anything of a tenant before the jail stands, except the compiled code that this host sealed itself.
+
+use std::fs::File;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::AsFd;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::task::Poll;
+
+use pframe_core::config::Isolation;
+use pframe_core::fault::{Code, Fault};
+use pframe_core::limits::Usage;
+
+use super::desk::{Desk, Ordered, open};
+use super::protocol::{Ending, FromWorker, OrderedWork, RunOrder, ToWorker};
+use super::remote::{RemoteOutput, RemoteProgress, RemoteSupply};
+use crate::capability::input::ChunkHandle;
+use crate::capability::output::SharedOutput;
+use crate::capability::stdio::Capture;
+use crate::data::results::Finished;
+use crate::process::frame::{Frame, FrameError, Incoming, receive_frame};
+use crate::process::jail::Jail;
+use crate::process::syscalls::Phase;
+use crate::registry::load_artefact_file;
+use crate::sandbox::{Assignment, Order, Product, Sandbox, SandboxSettings, Stop, Task, run};
+
+/// Sandboxes that a worker reserves room for: one runs, the one before may still be cleaned up.
+const SANDBOXES: u32 = 4;
+
+/// Serves the line on stdin until it closes.
+pub(crate) fn serve(isolation: Isolation) -> ExitCode {
+    match check_line().and_then(|()| live(isolation)) {
+        Ok(()) | Err(FrameError::Closed) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = rustix::io::write(io::stderr(), format!("worker: {error}\n").as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check_line() -> Result<(), FrameError> {
+    match rustix::net::sockopt::socket_type(io::stdin()) {
+        Ok(rustix::net::SocketType::STREAM) => Ok(()),
+        _ => Err(FrameError::Malformed("stdin is not a line to a host; hosts start workers")),
+    }
+}
+
+fn live(isolation: Isolation) -> Result<(), FrameError> {
+    let mut jail = Jail::enter(isolation, io::stdin().as_fd())?;
+    let line = io::stdin().as_fd().try_clone_to_owned()?;
+    let mut incoming = Incoming::with_descriptors();
+    let first = receive_frame(&mut incoming, line.as_fd())?;
+    let desk = Arc::new(Desk::new(line));
+    let prepared = prepare(first);
+    jail.close(&[]);
+    // All threads stand before the last layer, which holds for all of them.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let reader = Arc::clone(&desk);
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    std::thread::Builder::new().name("pframe-line".into()).spawn(move || {
+        if wait.recv().is_ok() {
+            reader.listen(incoming);
+        }
+    })?;
+    if let Ok((sandbox, _)) = &prepared {
+        sandbox.ticker().start();
+    }
+    jail.seal(Phase::Run);
+    let (sandbox, task) = match (prepared, jail.gap()) {
+        (Err(fault), _) => return desk.send(&FromWorker::Refused((&fault).into())),
+        (Ok(_), Some(gap)) => {
+            let why = gap.missing.as_deref().unwrap_or_default();
+            let fault = Fault::new(Code::WorkerUnusable)
+                .detail(format!("the layer `{}` does not hold: {why}", gap.layer.name()));
+            return desk.send(&FromWorker::Refused((&fault).into()));
+        }
+        (Ok(prepared), None) => prepared,
+    };
+    desk.send(&FromWorker::Ready(jail.states().to_vec()))?;
+    let _ = go.send(());
+    while let Some(ordered) = desk.next_order() {
+        runtime.block_on(work(&desk, &sandbox, &task, ordered))?;
+    }
+    Ok(())
+}
+
+/// Loads the component that this worker serves.
+fn prepare(first: Frame) -> Result<(Sandbox, Task), Fault> {
+    let protocol = |what: &str| Fault::new(Code::Protocol).detail(what);
+    let Ok(ToWorker::Load { component, memory_max }) = first.message() else {
+        return Err(protocol("the first word is not a component"));
+    };
+    let mut descriptors = first.descriptors.into_iter();
+    let artefact = descriptors.next().ok_or_else(|| protocol("no compiled code came along"))?;
+    let sandbox = Sandbox::new(SandboxSettings { attempts: SANDBOXES, memory_max })?;
+    let loaded = load_artefact_file(sandbox.engine(), &File::from(artefact))
+        .map_err(|error| Fault::new(Code::Bug).detail(format!("loading: {error:#}")))?;
+    let task = Task::link(&sandbox, component, &loaded)?;
+    Ok((sandbox, task))
+}
+
+/// One order, from its beginning to its last word.
+async fn work(
+    desk: &Arc<Desk>,
+    sandbox: &Sandbox,
+    task: &Task,
+    ordered: Ordered,
+) -> Result<(), FrameError> {
+    let number = ordered.order.order;
+    let mut usage = Usage::default();
+    let talk = Capture::default();
+    let result = {
+        let attempt = pin!(perform(desk, sandbox, task, ordered, talk.clone(), &mut usage));
+        watch(desk, attempt).await?
+    };
+    desk.done();
+    let ending = match result {
+        Ok(Product::Output(Finished::Inline(rest))) => Ending::Output(rest),
+        Ok(Product::Output(Finished::Stored { .. })) => {
+            let fault = Fault::new(Code::Bug).detail("a worker stores nothing");
+            Ending::Failed((&fault).into())
+        }
+        Ok(Product::Cuts(slices)) => Ending::Cuts(slices),
+        Err(fault) => Ending::Failed((&fault).into()),
+    };
+    desk.send_soon(&FromWorker::Ended { order: number, usage, ending, talk: talk.text() })
+}
+
+/// An attempt that does not end at once holds back nothing that ended before it.
+async fn watch<T>(
+    desk: &Desk,
+    mut attempt: std::pin::Pin<&mut impl Future<Output = T>>,
+) -> Result<T, FrameError> {
+    let first_look = poll_fn(|context| Poll::Ready(attempt.as_mut().poll(context))).await;
+    match first_look {
+        Poll::Ready(result) => Ok(result),
+        Poll::Pending => {
+            desk.flush()?;
+            Ok(attempt.await)
+        }
+    }
+}
+
+async fn perform(
+    desk: &Arc<Desk>,
+    sandbox: &Sandbox,
+    task: &Task,
+    ordered: Ordered,
+    talk: Capture,
+    usage: &mut Usage,
+) -> Result<Product, Fault> {
+    if let Some(fault) = ordered.stop.requested() {
+        return Err(fault);
+    }
+    let stop = ordered.stop.clone();
+    let order = sandbox_order(desk, ordered, stop, talk)?;
+    run(sandbox, task, order, usage).await
+}
+
+fn sandbox_order(
+    desk: &Arc<Desk>,
+    ordered: Ordered,
+    stop: Stop,
+    talk: Capture,
+) -> Result<Order, Fault> {
+    let mut descriptors = ordered.descriptors;
+    let RunOrder { attempt, work, parameters, limits, granted, .. } = *ordered.order;
+    let assignment = match work {
+        OrderedWork::Cut { sources } => Assignment::Cut(Box::new(RemoteSupply::new(desk, sources))),
+        OrderedWork::Collect { parts } => {
+            Assignment::Collect(Box::new(RemoteSupply::new(desk, parts)))
+        }
+        OrderedWork::Run { slice, count, source } => {
+            let source = open(source, &mut descriptors)
+                .ok_or_else(|| Fault::new(Code::Protocol).detail("a source without its bytes"))?;
+            let chunk = ChunkHandle::new(attempt, count, slice, Arc::new(source));
+            Assignment::Run(Box::new(chunk))
+        }
+    };
+    Ok(Order {
+        assignment,
+        parameters: parameters.into(),
+        limits,
+        granted,
+        stop,
+        progress: Box::new(RemoteProgress::new(desk)),
+        output: SharedOutput::new(RemoteOutput::new(desk), limits.output),
+        talk,
+    })
+}

@@ -1,0 +1,96 @@
+//! The operating system's sandbox around workers: each layer bites by itself, and a taken-over worker gets nowhere.
+//!
+//! `selftest --layers` lets a child process put the layers on and try the attacks for real. Leaving layers out shows
+//! which of them stopped an attack, and that the attack works at all where nothing stops it.
+
+use std::collections::BTreeMap;
+
+use pframe_core::config::Isolation;
+use pframe_tests::house::isolation;
+use pframe_tests::program::Place;
+use serde_json::Value;
+
+/// Inside a container that forbids namespaces there is nothing to see here; the note on stderr says so.
+fn is_possible() -> bool {
+    isolation() == Isolation::Strict
+}
+
+/// How each attack ended without some layers.
+fn attacks_without(layers: &str) -> BTreeMap<String, String> {
+    let place = Place::new();
+    let mut arguments = vec!["selftest", "--layers", "--json"];
+    if !layers.is_empty() {
+        arguments.extend(["--without", layers]);
+    }
+    let output = place.command(&arguments).output().expect("the program starts");
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let attacks = answer["attacks"].as_array().expect("a list");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    attacks.iter().map(|attack| (text(&attack["attack"]), text(&attack["ended"]))).collect()
+}
+
+#[track_caller]
+fn check(without: &str, attack: &str, ended: &str) {
+    if !is_possible() {
+        return;
+    }
+    assert_eq!(attacks_without(without)[attack], ended, "`{attack}` without `{without}`");
+}
+
+#[test]
+fn s11_every_attack_of_a_taken_over_worker_is_stopped() {
+    for (attack, ended) in attacks_without("").into_iter().filter(|_| is_possible()) {
+        assert_ne!(ended, "WORKED", "{attack}");
+    }
+}
+
+#[test]
+fn s11_the_list_of_system_calls_kills_who_leaves_it() {
+    for attack in
+        ["fork", "execute", "executable-memory", "new-namespace", "ring", "network-socket"]
+    {
+        check("", attack, "killed");
+    }
+    for attack in ["fork", "executable-memory", "new-namespace", "unix-socket"] {
+        check("system-calls", attack, "WORKED");
+    }
+}
+
+#[test]
+fn f01_the_root_directory_is_empty_and_landlock_guards_a_full_one() {
+    check("system-calls", "read-file", "refused");
+    check("system-calls,landlock", "list-root", "refused");
+    check("system-calls,empty-root", "read-file", "refused");
+    check("system-calls,empty-root,landlock", "read-file", "WORKED");
+}
+
+#[test]
+fn n02_the_network_is_not_there() {
+    check("system-calls,landlock", "network-socket", "refused");
+    check("system-calls,namespaces", "network-socket", "refused");
+    check("system-calls,namespaces,landlock", "network-socket", "WORKED");
+}
+
+#[test]
+fn s11_no_other_process_is_in_sight() {
+    check("system-calls", "see-processes", "refused");
+    check("system-calls", "signal-outside", "refused");
+    check("system-calls,namespaces", "see-processes", "WORKED");
+}
+
+#[test]
+fn s11_no_right_is_left_even_inside_the_namespace() {
+    check("system-calls", "use-capability", "refused");
+    check("system-calls", "mount", "refused");
+    check("system-calls,no-capabilities", "use-capability", "WORKED");
+}
+
+#[test]
+fn a_layer_that_does_not_exist_is_named_with_those_that_do() {
+    let place = Place::new();
+    let arguments = ["selftest", "--layers", "--without", "magic"];
+    let output = place.command(&arguments).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("`magic`") && said.contains("landlock"), "{said}");
+}
