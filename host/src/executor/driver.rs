@@ -126,6 +126,8 @@ pub(super) struct Driver {
     post: Option<Post>,
     bell: Bell,
     worker: Option<Worker>,
+    /// With its first word, more may have come than that.
+    has_unread: bool,
     next_order: u64,
     /// When the batch was ordered.
     ordered: Instant,
@@ -150,6 +152,7 @@ impl Driver {
             post: None,
             bell: bell.clone(),
             worker: None,
+            has_unread: false,
             next_order: 0,
             ordered: Instant::now(),
             waiting: VecDeque::new(),
@@ -282,6 +285,7 @@ impl Driver {
     fn worker(&mut self) -> Result<&mut Worker, Fault> {
         if self.worker.is_none() {
             self.worker = Some(self.start_worker()?);
+            self.has_unread = true;
         }
         Ok(self.worker.as_mut().expect("it was started just now"))
     }
@@ -351,6 +355,9 @@ impl Driver {
             self.offer();
         }
         self.tell();
+        if std::mem::take(&mut self.has_unread) && self.worker.is_some() {
+            return self.understand_all(&mut Vec::new());
+        }
         let patience = is_busy.then(|| Timespec::try_from(LOOK_INTERVAL).expect("20 ms"));
         let mut watched = vec![PollFd::new(&*self.bell.0, PollFlags::IN)];
         if let Some(worker) = &self.worker {
@@ -387,11 +394,16 @@ impl Driver {
         let worker = self.worker.as_mut().expect("its line was watched");
         let received = worker.incoming.receive(worker.child.line());
         worker.heard = Instant::now();
+        self.understand_all(done)?;
+        received.map(drop).map_err(|error| self.loss_of(&error))
+    }
+
+    fn understand_all(&mut self, done: &mut Vec<Done>) -> Result<(), Loss> {
         loop {
             let worker = self.worker.as_mut().expect("it is dropped when it is lost");
             let frame = match worker.incoming.next() {
                 Ok(Some(frame)) => frame,
-                Ok(None) => break,
+                Ok(None) => return Ok(()),
                 Err(error) => return Err(self.loss_of(&error)),
             };
             match frame.message() {
@@ -399,14 +411,17 @@ impl Driver {
                 Err(error) => return Err(self.loss_of(&error)),
             }
         }
-        received.map(drop).map_err(|error| self.loss_of(&error))
     }
 
     fn understand(&mut self, message: FromWorker, done: &mut Vec<Done>) -> Result<(), Loss> {
         let worker = self.worker.as_mut().expect("it spoke");
+        let is_first = matches!(message, FromWorker::Ready(_) | FromWorker::Refused(_));
+        if is_first == worker.is_ready {
+            return Err(against("it spoke out of turn"));
+        }
         match message {
             FromWorker::Beat => {}
-            FromWorker::Ready(_) if !worker.is_ready => {
+            FromWorker::Ready(_) => {
                 worker.is_ready = true;
                 worker.since = Instant::now();
                 worker.cpu_charged = worker.child.cpu();
@@ -448,7 +463,6 @@ impl Driver {
                     front.progress.say(share.clamp(0.0, 1.0));
                 }
             }
-            FromWorker::Ready(_) => return Err(against("it was ready before")),
         }
         Ok(())
     }
@@ -668,6 +682,9 @@ impl Driver {
     }
 
     fn tell(&mut self) {
+        if self.told.is_empty() {
+            return;
+        }
         self.floor.site.inbox.send_all(self.told.drain(..));
     }
 }

@@ -17,6 +17,7 @@ use pframe_core::fault::{Code, Fault, GuestText};
 use pframe_core::units::ByteSize;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::frame::{FrameError, Incoming};
 
@@ -27,13 +28,18 @@ const LAST_WORDS_BYTES_MAX: u64 = 4096;
 /// How often a dying child is looked at, and how often at most.
 const DEATH_LOOKS: (Duration, u32) = (Duration::from_millis(1), 2000);
 
+/// How often a guard is looked at after the process that it guards was killed.
+const GUARD_LOOKS: u32 = 200;
+
 /// A child process. It dies with this handle.
 #[derive(Debug)]
 pub(crate) struct ChildProcess {
     /// The process that was started; with namespaces it only guards the one inside.
     child: Child,
     /// The process that works.
-    inner: rustix::process::Pid,
+    inner: Pid,
+    /// The same, by a handle that never means another process.
+    handle: OwnedFd,
     line: OwnedFd,
 }
 
@@ -68,11 +74,15 @@ impl ChildProcess {
             .map_err(|error| FrameError::Io(error.into()))
             .and_then(|()| receive_frame_in_time(incoming, ours.as_fd()))
             .and_then(|number| {
-                let number = i32::try_from(number).ok().and_then(rustix::process::Pid::from_raw);
+                let number = i32::try_from(number).ok().and_then(Pid::from_raw);
                 number.ok_or(FrameError::Malformed("no process has that number"))
+            })
+            .and_then(|inner| {
+                let handle = pidfd_open(inner, PidfdFlags::empty());
+                Ok((inner, handle.map_err(std::io::Error::from)?))
             });
         match inner {
-            Ok(inner) => Ok(Self { child, inner, line: ours }),
+            Ok((inner, handle)) => Ok(Self { child, inner, handle, line: ours }),
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -113,7 +123,7 @@ impl ChildProcess {
     /// Ends it now, if it has not ended by itself, and says how it ended and what it said last.
     pub(crate) fn end(&mut self, is_killed: bool) -> Death {
         if is_killed {
-            let _ = self.child.kill();
+            self.kill();
         }
         let (pause, looks) = DEATH_LOOKS;
         for _ in 0..looks {
@@ -123,15 +133,32 @@ impl ChildProcess {
             std::thread::sleep(pause);
         }
         // The line is closed and the process is not: it is killed all the same.
-        let _ = self.child.kill();
+        self.kill();
         let signal = self.child.wait().ok().and_then(signal_of);
         Death { signal, words: last_words(&mut self.child) }
     }
 }
 
+impl ChildProcess {
+    /// The inner process first: its guard, which sees it die, leaves nothing behind. Then the guard, in case it does not.
+    fn kill(&mut self) {
+        let _ = pidfd_send_signal(&self.handle, Signal::KILL);
+        let (pause, _) = DEATH_LOOKS;
+        for _ in 0..GUARD_LOOKS {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(pause);
+        }
+        let _ = self.child.kill();
+    }
+}
+
 impl Drop for ChildProcess {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            self.kill();
+        }
         let _ = self.child.wait();
     }
 }
