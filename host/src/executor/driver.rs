@@ -267,7 +267,11 @@ impl Driver {
             progress: ProgressSink::new(&site.progress, start.attempt.clone()),
         };
         let is_first = self.sent.is_empty();
+        // All attempts in one worker are of one job's shape, but perhaps of two jobs with other limits: the larger counts.
+        let others = self.sent.iter().map(|sent| sent.start.job.limits.memory);
+        let memory = others.fold(start.job.limits.memory, ByteSize::max);
         let worker = self.worker()?;
+        worker.child.hold_memory(ByteSize(memory.bytes() + OVERHEAD.bytes()));
         worker.outgoing.push(&ToWorker::Run(Box::new(order)), descriptors).map_err(|error| {
             Fault::new(Code::TooBig).detail(format!("an order for a worker: {error}"))
         })?;
@@ -614,7 +618,7 @@ impl Driver {
                 let Some(worker) = &mut self.worker else { return against("no worker") };
                 let death = worker.child.end(false);
                 let fault = death.fault();
-                let is_its_doing = fault.code == Code::NativeCrash;
+                let is_its_doing = matches!(fault.code, Code::NativeCrash | Code::OutOfMemory);
                 Loss { fault, is_its_doing }
             }
         }

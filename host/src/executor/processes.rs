@@ -21,6 +21,7 @@ use tokio::runtime::Runtime;
 use super::assignment::join;
 use super::driver::{Bell, Driver};
 use super::{Executor, Site};
+use crate::process::group;
 use crate::sandbox::Stop;
 
 /// How long the end of the process waits for whoever still copies a result.
@@ -122,6 +123,7 @@ impl ProcessExecutor {
             .max_blocking_threads(8)
             .build()
             .map_err(|error| Fault::new(Code::StateUnusable).detail(format!("threads: {error}")))?;
+        group::sweep();
         let (idle, deaths) = (Mutex::default(), Mutex::default());
         let floor = Floor { site, program, idle, deaths, is_closing: AtomicBool::new(false) };
         let (drivers, stops) = (Vec::new(), HashMap::new());

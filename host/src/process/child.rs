@@ -20,6 +20,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::frame::{FrameError, Incoming};
+use super::group::MemoryGroup;
 
 /// How long a child may take to say which process it is.
 const START_PATIENCE: Duration = Duration::from_secs(20);
@@ -40,6 +41,8 @@ pub(crate) struct ChildProcess {
     inner: Pid,
     /// The same, by a handle that never means another process.
     handle: OwnedFd,
+    /// What holds its memory, where the kernel lets us.
+    group: Option<MemoryGroup>,
     line: OwnedFd,
 }
 
@@ -82,7 +85,10 @@ impl ChildProcess {
                 Ok((inner, handle.map_err(std::io::Error::from)?))
             });
         match inner {
-            Ok((inner, handle)) => Ok(Self { child, inner, handle, line: ours }),
+            Ok((inner, handle)) => {
+                let group = MemoryGroup::around(inner);
+                Ok(Self { child, inner, handle, group, line: ours })
+            }
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -120,6 +126,13 @@ impl ChildProcess {
         ByteSize(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
     }
 
+    /// Holds its memory, all of it, by its control group if it has one.
+    pub(crate) fn hold_memory(&mut self, limit: ByteSize) {
+        if let Some(group) = &mut self.group {
+            group.hold(limit);
+        }
+    }
+
     /// Ends it now, if it has not ended by itself, and says how it ended and what it said last.
     pub(crate) fn end(&mut self, is_killed: bool) -> Death {
         if is_killed {
@@ -128,14 +141,19 @@ impl ChildProcess {
         let (pause, looks) = DEATH_LOOKS;
         for _ in 0..looks {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Death { signal: signal_of(status), words: last_words(&mut self.child) };
+                return self.death(signal_of(status));
             }
             std::thread::sleep(pause);
         }
         // The line is closed and the process is not: it is killed all the same.
         self.kill();
         let signal = self.child.wait().ok().and_then(signal_of);
-        Death { signal, words: last_words(&mut self.child) }
+        self.death(signal)
+    }
+
+    fn death(&mut self, signal: Option<i32>) -> Death {
+        let ran_out_of_memory = self.group.as_ref().is_some_and(MemoryGroup::has_killed);
+        Death { signal, ran_out_of_memory, words: last_words(&mut self.child) }
     }
 }
 
@@ -180,6 +198,8 @@ fn receive_frame_in_time(incoming: &mut Incoming, line: BorrowedFd<'_>) -> Resul
 pub(crate) struct Death {
     /// The signal that ended it.
     pub(crate) signal: Option<i32>,
+    /// The kernel killed it, or something of its, for want of memory.
+    pub(crate) ran_out_of_memory: bool,
     /// What it wrote to stderr, escaped, after a colon; empty where it wrote nothing.
     pub(crate) words: String,
 }
@@ -188,6 +208,7 @@ impl Death {
     /// The fault of a child that died without being told to.
     pub(crate) fn fault(&self) -> Fault {
         let (code, how) = match self.signal {
+            _ if self.ran_out_of_memory => (Code::OutOfMemory, "its control group had no more"),
             Some(libc::SIGSYS) => (Code::NativeCrash, "it made a system call that it may not make"),
             Some(libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGABRT) => {
                 (Code::NativeCrash, "it crashed")

@@ -77,6 +77,7 @@ pub(crate) fn compile(
     let mut incoming = Incoming::without_descriptors();
     let mut child =
         ChildProcess::start(&program.path, &["compile"], program.isolation, &mut incoming)?;
+    child.hold_memory(MEMORY_MAX);
     match converse(program, &child, &mut incoming, component, wanted) {
         Ok(code) => Ok(code),
         Err(Broken::Fault(fault)) => Err(fault),
@@ -170,6 +171,9 @@ fn of_death(death: &crate::process::child::Death) -> Fault {
     match death.signal {
         // Out of its address space, the compiler aborts; out of processor time, it is told so.
         Some(libc::SIGABRT) if death.words.contains("memory allocation") => {
+            Fault::new(Code::CompileLimit).hit("compile memory", MEMORY_MAX, "more")
+        }
+        _ if death.ran_out_of_memory => {
             Fault::new(Code::CompileLimit).hit("compile memory", MEMORY_MAX, "more")
         }
         Some(libc::SIGXCPU) => {
