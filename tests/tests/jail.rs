@@ -4,6 +4,7 @@
 //! which of them stopped an attack, and that the attack works at all where nothing stops it.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use pframe_core::config::Isolation;
 use pframe_tests::house::isolation;
@@ -93,4 +94,39 @@ fn a_layer_that_does_not_exist_is_named_with_those_that_do() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("`magic`") && said.contains("landlock"), "{said}");
+}
+
+/// Runs the program where no namespace can be made any more.
+fn run_without_namespaces(place: &Place, more: &[&str]) -> std::process::Output {
+    let mut inner = place.command(&["run", "jobs.yaml", "-q", "--scheduler", "processes"]);
+    inner.args(more);
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
+    let mut outer = Command::new("unshare");
+    outer.args(["--user", "--map-root-user", "sh", "-c", script, "sh"]);
+    outer.arg(inner.get_program()).args(inner.get_args());
+    outer.current_dir(inner.get_current_dir().expect("a place has a folder"));
+    outer.output().expect("unshare is part of every Debian")
+}
+
+#[test]
+fn x23_without_a_layer_the_strict_mode_refuses_and_says_which() {
+    if !is_possible() {
+        return;
+    }
+    let place = Place::new();
+    place.bring(["tiny"]);
+    place.write(
+        "jobs.yaml",
+        "version: 1\ntasks: { tiny: { component: tiny.wasm } }\n\
+         jobs: [ { id: one, task_type: tiny, input_data: { text: hello } } ]\n",
+    );
+    let strict = run_without_namespaces(&place, &["--isolation", "strict"]);
+    let said = String::from_utf8_lossy(&strict.stderr);
+    assert_eq!(strict.status.code(), Some(5), "{said}");
+    assert!(said.contains("PF406") && said.contains("`namespaces`"), "{said}");
+    assert_eq!(strict.stdout, b"");
+    let container = run_without_namespaces(&place, &["--isolation", "container"]);
+    let said = String::from_utf8_lossy(&container.stderr);
+    assert_eq!((container.status.code(), &*container.stdout), (Some(0), b"5".as_slice()), "{said}");
+    assert!(said.contains("isolation is `container`"), "{said}");
 }

@@ -39,8 +39,8 @@ pub(crate) struct ChildProcess {
     child: Child,
     /// The process that works.
     inner: Pid,
-    /// The same, by a handle that never means another process.
-    handle: OwnedFd,
+    /// The same, by a handle that never means another process; none where it was gone already.
+    handle: Option<OwnedFd>,
     /// What holds its memory, where the kernel lets us.
     group: Option<MemoryGroup>,
     line: OwnedFd,
@@ -80,9 +80,10 @@ impl ChildProcess {
                 let number = i32::try_from(number).ok().and_then(Pid::from_raw);
                 number.ok_or(FrameError::Malformed("no process has that number"))
             })
-            .and_then(|inner| {
-                let handle = pidfd_open(inner, PidfdFlags::empty());
-                Ok((inner, handle.map_err(std::io::Error::from)?))
+            .and_then(|inner| match pidfd_open(inner, PidfdFlags::empty()) {
+                Ok(handle) => Ok((inner, Some(handle))),
+                Err(rustix::io::Errno::SRCH) => Ok((inner, None)),
+                Err(error) => Err(FrameError::Io(error.into())),
             });
         match inner {
             Ok((inner, handle)) => {
@@ -160,7 +161,9 @@ impl ChildProcess {
 impl ChildProcess {
     /// The inner process first: its guard, which sees it die, leaves nothing behind. Then the guard, in case it does not.
     fn kill(&mut self) {
-        let _ = pidfd_send_signal(&self.handle, Signal::KILL);
+        if let Some(handle) = &self.handle {
+            let _ = pidfd_send_signal(handle, Signal::KILL);
+        }
         let (pause, _) = DEATH_LOOKS;
         for _ in 0..GUARD_LOOKS {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
