@@ -31,7 +31,8 @@ fn explode(module: &[u8]) -> Result<(), Fault> {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     // Guests on threads, compilers in children.
-    let house = House::with(|builder| builder.worker_program(binary()));
+    let cache = tempfile::tempdir().expect("a folder");
+    let house = House::with(|builder| builder.worker_program(binary()).cache_dir(cache.path()));
     let bytes = [Guest::running("").bytes(), section(CORE_MODULE, module)].concat();
     let name = task(&format!("bomb-{}", unique_id()));
     let before = resident_bytes();

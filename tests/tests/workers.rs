@@ -9,7 +9,7 @@ use pframe_core::config::{Isolation, SchedulerKind};
 use pframe_core::fault::Code;
 use pframe_core::ids::JobId;
 use pframe_host::{EngineBuilder, Job};
-use pframe_tests::house::{House, config, evil_n, isolation, job, wait, with_timeout};
+use pframe_tests::house::{House, config, evil_n, files_job, isolation, job, wait, with_timeout};
 use pframe_tests::program::binary;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -245,4 +245,32 @@ fn x14_a_worker_that_talks_nonsense_is_ended_at_once() {
         assert!(matches!(code, Code::Protocol | Code::Quarantined), "{what}: {code}");
         assert!(took < PATIENCE, "{what}: it took {took:?}");
     }
+}
+
+#[test]
+fn x14_times_that_a_worker_invents_are_not_believed_and_hurt_nobody() {
+    assert_eq!(house().run(job("tiny", "abc")).text(), "3");
+    // `Ready`, then the ends of two orders that each claim 584 billion years.
+    let forever = "\\377\\377\\377\\377\\377\\377\\377\\377\\377\\001\\000";
+    let ended = |order: u8| {
+        format!(
+            "\\043\\000\\000\\000\\000\\000\\001\\000\\007\\00{order}\\000\\000\\000{forever}{forever}\\000\\000\\000\\000\\000\\000\\000\\000"
+        )
+    };
+    let (first, second) = (ended(0), ended(1));
+    let bytes = format!(
+        "sleep 1; printf '\\002\\000\\000\\000\\000\\000\\001\\000\\000\\000{first}{second}' >&0"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let program = liar(folder.path(), &bytes);
+    let house = House::with(|builder| in_workers(builder).worker_program(program));
+    let paths = ["a", "b"].map(|name| folder.path().join(name));
+    paths.iter().for_each(|path| fs::write(path, "abc").unwrap());
+    let mut job = files_job("tiny", [&paths[0], &paths[1]]);
+    job.batch = Some(2);
+    let end = house.run(job);
+    assert!(end.took < PATIENCE, "it took {:?}", end.took);
+    assert!(end.report.busy < PATIENCE, "{:?} were charged", end.report.busy);
+    assert!(end.report.cpu < PATIENCE, "{:?} were charged", end.report.cpu);
+    assert_eq!(end.bytes(), b"", "what it says of its own tenant's results counts");
 }

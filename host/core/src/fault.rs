@@ -245,6 +245,11 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// Lines of a backtrace, and of stderr, that are taken from where they were not bounded.
+    const TEXTS_MAX: usize = 32;
+    /// The longest name or value of a limit that is taken from there.
+    const HIT_CHARACTERS_MAX: usize = 128;
+
     /// A failure of this class, with nothing more to say.
     pub fn new(code: Code) -> Self {
         Self {
@@ -265,6 +270,13 @@ impl Fault {
 
     /// The same with every text of a guest bounded and escaped: it may come from where that was not done.
     pub fn with_guest_texts_escaped(mut self) -> Self {
+        self.backtrace.truncate(Self::TEXTS_MAX);
+        self.stderr_tail.truncate(Self::TEXTS_MAX);
+        if let Some(hit) = &mut self.hit {
+            for text in [&mut hit.limit, &mut hit.value, &mut hit.used] {
+                *text = GuestText::new(text).0.chars().take(Self::HIT_CHARACTERS_MAX).collect();
+            }
+        }
         let texts = self.backtrace.iter_mut().chain(&mut self.stderr_tail);
         for text in texts.chain(&mut self.guest_message) {
             *text = GuestText::new(text.as_str());

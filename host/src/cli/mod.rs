@@ -53,6 +53,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE));
         }
     };
+    open_many_files();
     match dispatch(&arguments) {
         Ok(code) => code,
         Err(failure) => failure.report(),
@@ -73,6 +74,13 @@ fn child_isolation(settings: &SettingFlags) -> Result<Isolation, Failure> {
     let known = [Isolation::Strict, Isolation::Container, Isolation::Off];
     let found = said.and_then(|(_, said)| known.into_iter().find(|known| known.name() == said));
     found.ok_or_else(|| Failure::Usage("`--isolation` must be strict, container or off".into()))
+}
+
+/// Many files may be open at once; what the operator allows at most is what this program takes.
+fn open_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {

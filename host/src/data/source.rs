@@ -100,7 +100,12 @@ impl SourceReader {
             SourcePlace::Inline(bytes) => Bytes::Inline(Arc::clone(bytes)),
             SourcePlace::File { path, .. } => {
                 let file = File::open(path).map_err(|error| {
-                    Fault::new(Code::InputMissing).detail(format!("`{}`: {error}", source.name))
+                    use std::io::ErrorKind::{NotFound, PermissionDenied};
+                    let code = match error.kind() {
+                        NotFound | PermissionDenied => Code::InputMissing,
+                        _ => Code::InputOutput,
+                    };
+                    Fault::new(code).detail(format!("`{}`: {error}", source.name))
                 })?;
                 Bytes::File { file: Arc::new(file), size: source.size }
             }

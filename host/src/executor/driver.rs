@@ -41,6 +41,11 @@ const SILENCE_MAX: Duration = Duration::from_secs(3);
 const LOAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// How often clocks and memory are looked at while something runs.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+const IDLE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Bytes of what guests said that are kept of an attempt; the worker sends no more.
+const TALK_BYTES_MAX: usize = (1 << 20) + 256;
+/// Bytes that may wait for a worker that asks for more.
+const OUTGOING_BYTES_MAX: usize = 8 << 20;
 /// Memory of a worker beside its guest: the engine, stacks, frames.
 const OVERHEAD: ByteSize = ByteSize::mib(64);
 /// Bytes that go inside a frame; more go as a file in memory.
@@ -87,6 +92,10 @@ struct Worker {
     since: Instant,
     /// Processor time that was charged already.
     cpu_charged: Duration,
+    /// What it may have, with its guest.
+    memory_max: ByteSize,
+    /// The order that the last look at the clocks found in front.
+    late_order: Option<u64>,
 }
 
 /// An order that the worker has.
@@ -100,6 +109,9 @@ struct Sent {
     unchanged: Unchanged,
     writer: ResultWriter,
     written: u64,
+    /// Intermediate results, and sources or parts that were handed over: each is asked for once.
+    parts_made: usize,
+    pieces_fetched: usize,
     progress: ProgressSink,
 }
 
@@ -134,6 +146,8 @@ pub(super) struct Driver {
     waiting: VecDeque<(Start, Stop)>,
     sent: VecDeque<Sent>,
     is_recalled: bool,
+    /// What ended and was not accounted for yet.
+    done: VecDeque<Done>,
     told: Vec<Message>,
 }
 
@@ -158,6 +172,7 @@ impl Driver {
             waiting: VecDeque::new(),
             sent: VecDeque::new(),
             is_recalled: false,
+            done: VecDeque::new(),
             told: Vec::new(),
         };
         let thread = std::thread::Builder::new()
@@ -169,7 +184,8 @@ impl Driver {
 
     fn drive(mut self) {
         loop {
-            if self.floor.is_closing() || !self.take_batches() {
+            // In this order: the bell that rings for the end must not be hushed after the look.
+            if !self.take_batches() || self.floor.is_closing() {
                 break;
             }
             let result = self.turn();
@@ -178,10 +194,6 @@ impl Driver {
             }
             self.tell();
         }
-        self.worker = None;
-        self.give_back_all();
-        self.tell();
-        self.floor.leave(&self.bell);
     }
 
     /// Takes in what was ordered; false where nobody can order anything any more.
@@ -216,7 +228,7 @@ impl Driver {
     fn fill(&mut self) -> Result<(), Loss> {
         while self.sent.len() < SENT_MAX {
             let Some((start, stop)) = self.waiting.pop_front() else { break };
-            let refused = stop.requested().or_else(|| self.floor.quarantine(&self.served.1));
+            let refused = stop.requested().or_else(|| self.floor.quarantine(&self.served));
             let sent = match refused {
                 Some(fault) => Err(fault),
                 None => self.send(&start, &stop),
@@ -264,6 +276,8 @@ impl Driver {
             unchanged,
             writer: site.results.writer(),
             written: 0,
+            parts_made: 0,
+            pieces_fetched: 0,
             progress: ProgressSink::new(&site.progress, start.attempt.clone()),
         };
         let is_first = self.sent.is_empty();
@@ -271,7 +285,8 @@ impl Driver {
         let others = self.sent.iter().map(|sent| sent.start.job.limits.memory);
         let memory = others.fold(start.job.limits.memory, ByteSize::max);
         let worker = self.worker()?;
-        worker.child.hold_memory(ByteSize(memory.bytes() + OVERHEAD.bytes()));
+        worker.memory_max = ByteSize(memory.bytes() + OVERHEAD.bytes());
+        worker.child.hold_memory(worker.memory_max);
         worker.outgoing.push(&ToWorker::Run(Box::new(order)), descriptors).map_err(|error| {
             Fault::new(Code::TooBig).detail(format!("an order for a worker: {error}"))
         })?;
@@ -319,6 +334,8 @@ impl Driver {
             looked: now,
             since: now,
             cpu_charged: Duration::ZERO,
+            memory_max: OVERHEAD,
+            late_order: None,
         })
     }
 
@@ -360,9 +377,15 @@ impl Driver {
         }
         self.tell();
         if std::mem::take(&mut self.has_unread) && self.worker.is_some() {
-            return self.understand_all(&mut Vec::new());
+            return self.understand_all();
         }
-        let patience = is_busy.then(|| Timespec::try_from(LOOK_INTERVAL).expect("20 ms"));
+        // A worker that waits is looked at too, but not often.
+        let patience = match (is_busy, &self.worker) {
+            (true, _) => Some(LOOK_INTERVAL),
+            (false, Some(_)) => Some(IDLE_LOOK_INTERVAL),
+            (false, None) => None,
+        };
+        let patience = patience.map(|it| Timespec::try_from(it).expect("at most a second"));
         let mut watched = vec![PollFd::new(&*self.bell.0, PollFlags::IN)];
         if let Some(worker) = &self.worker {
             let sends =
@@ -387,22 +410,23 @@ impl Driver {
     }
 
     fn hear(&mut self) -> Result<(), Loss> {
-        let mut done = Vec::new();
-        let heard = self.hear_into(&mut done);
-        // What ended did end, even if the line broke after that.
-        self.account(done);
-        heard
-    }
-
-    fn hear_into(&mut self, done: &mut Vec<Done>) -> Result<(), Loss> {
         let worker = self.worker.as_mut().expect("its line was watched");
         let received = worker.incoming.receive(worker.child.line());
-        worker.heard = Instant::now();
-        self.understand_all(done)?;
+        self.understand_all()?;
         received.map(drop).map_err(|error| self.loss_of(&error))
     }
 
-    fn understand_all(&mut self, done: &mut Vec<Done>) -> Result<(), Loss> {
+    /// Takes in every whole frame. What ended did end, even if the line broke after that.
+    fn understand_all(&mut self) -> Result<(), Loss> {
+        let understood = self.understand_each();
+        self.account();
+        if let Some(worker) = &mut self.worker {
+            worker.heard = Instant::now();
+        }
+        understood
+    }
+
+    fn understand_each(&mut self) -> Result<(), Loss> {
         loop {
             let worker = self.worker.as_mut().expect("it is dropped when it is lost");
             let frame = match worker.incoming.next() {
@@ -411,13 +435,13 @@ impl Driver {
                 Err(error) => return Err(self.loss_of(&error)),
             };
             match frame.message() {
-                Ok(message) => self.understand(message, done)?,
+                Ok(message) => self.understand(message)?,
                 Err(error) => return Err(self.loss_of(&error)),
             }
         }
     }
 
-    fn understand(&mut self, message: FromWorker, done: &mut Vec<Done>) -> Result<(), Loss> {
+    fn understand(&mut self, message: FromWorker) -> Result<(), Loss> {
         let worker = self.worker.as_mut().expect("it spoke");
         let is_first = matches!(message, FromWorker::Ready(_) | FromWorker::Refused(_));
         if is_first == worker.is_ready {
@@ -438,10 +462,11 @@ impl Driver {
                     return Err(against("it ended an order that it does not work on"));
                 }
                 let sent = self.sent.pop_front().expect("there is a front");
-                if let (Some(logs), Some(talk)) = (&self.floor.site.logs, talk) {
+                if let (Some(logs), Some(mut talk)) = (&self.floor.site.logs, talk) {
+                    talk.truncate(TALK_BYTES_MAX);
                     logs.keep(&sent.start.attempt, &talk);
                 }
-                done.push(Done { sent, usage, ending });
+                self.done.push_back(Done { sent, usage, ending });
             }
             FromWorker::Recalled(orders) => self.take_back(&orders)?,
             FromWorker::Output(bytes) => {
@@ -455,6 +480,13 @@ impl Driver {
             FromWorker::PartEnd => {
                 let front = self.sent.front_mut();
                 let front = front.ok_or_else(|| against("a part without an order"))?;
+                let Work::Collect { parts } = &front.start.work else {
+                    return Err(against("a part of what is not collected"));
+                };
+                front.parts_made += 1;
+                if front.parts_made > parts.len() {
+                    return Err(against("more parts than there are results"));
+                }
                 front.written = 0;
                 let part = front.writer.finish_scratch();
                 self.answer(Ok(vec![Found::from(part)]))?;
@@ -472,7 +504,16 @@ impl Driver {
     }
 
     fn take_back(&mut self, orders: &[u64]) -> Result<(), Loss> {
-        self.is_recalled = false;
+        if !std::mem::take(&mut self.is_recalled) {
+            return Err(against("it gave back what nobody recalled"));
+        }
+        // What is in front may come back only if it has not begun: just after the one before it ended.
+        let is_fresh =
+            self.worker.as_ref().is_some_and(|worker| worker.since.elapsed() < KILL_GRACE);
+        let front = self.sent.front().map(|sent| sent.order);
+        if !is_fresh && front.is_some_and(|front| orders.contains(&front)) {
+            return Err(against("it gave back what it had begun"));
+        }
         for order in orders {
             let at = self.sent.iter().position(|sent| sent.order == *order);
             let at = at.ok_or_else(|| against("it gave back what it never had"))?;
@@ -485,7 +526,16 @@ impl Driver {
     /// Opens sources or parts that the worker asks for.
     fn fetch(&mut self, from: u32, count: u32) -> Result<(), Loss> {
         let site = &self.floor.site;
-        let front = self.sent.front().ok_or_else(|| against("a question without an order"))?;
+        let front = self.sent.front_mut().ok_or_else(|| against("a question without an order"))?;
+        front.pieces_fetched += count as usize;
+        let pieces_max = match &front.start.work {
+            Work::Cut => front.start.job.inputs.len(),
+            Work::Collect { parts } => parts.len(),
+            Work::Run { .. } => 0,
+        };
+        if front.pieces_fetched > pieces_max {
+            return Err(against("it asked for more than there is"));
+        }
         let range = from as usize..(from as usize).saturating_add(count as usize);
         let too_far = || against("it asked for what there is not");
         match &front.start.work {
@@ -527,14 +577,17 @@ impl Driver {
             }
         };
         let worker = self.worker.as_mut().expect("it asked");
+        if worker.outgoing.len() > OUTGOING_BYTES_MAX {
+            return Err(against("it asks and does not listen"));
+        }
         let pushed = worker.outgoing.push(&answer, descriptors);
         let pushed = pushed.and_then(|()| worker.outgoing.flush(worker.child.line()));
         pushed.map_err(|error| self.loss_of(&error))
     }
 
     /// Divides what the host measured among what ended, by what the worker claims for each, and takes it down.
-    fn account(&mut self, done: Vec<Done>) {
-        if done.is_empty() {
+    fn account(&mut self) {
+        if self.done.is_empty() {
             return;
         }
         if self.sent.is_empty() && self.waiting.is_empty() {
@@ -551,13 +604,17 @@ impl Driver {
             }
             None => (Duration::ZERO, Duration::ZERO),
         };
-        let claimed_wall = done.iter().map(|done| done.usage.wall).sum();
-        let claimed_cpu = done.iter().map(|done| done.usage.cpu).sum();
-        let count = count(done.len());
-        for Done { sent, mut usage, ending } in done {
+        let add = Duration::saturating_add;
+        let claimed_wall =
+            self.done.iter().map(|it| it.usage.wall.min(wall)).fold(Duration::ZERO, add);
+        let claimed_cpu =
+            self.done.iter().map(|it| it.usage.cpu.min(cpu)).fold(Duration::ZERO, add);
+        let count = count(self.done.len());
+        while let Some(Done { sent, mut usage, ending }) = self.done.pop_front() {
             let queued = now.saturating_duration_since(sent.ordered);
-            usage.wall = share(wall, usage.wall, claimed_wall, count);
-            usage.cpu = share(cpu, usage.cpu, claimed_cpu, count);
+            usage.wall = share(wall, usage.wall.min(wall), claimed_wall, count);
+            usage.cpu = share(cpu, usage.cpu.min(cpu), claimed_cpu, count);
+            usage.memory_peak = usage.memory_peak.min(sent.start.job.limits.memory);
             usage.queued = queued.saturating_sub(usage.wall);
             let (start, outcome) = sent.outcome(ending);
             self.end(start, usage, outcome);
@@ -572,20 +629,38 @@ impl Driver {
         }
         worker.looked = Instant::now();
         let of_host = |fault| Err(Loss { fault, is_its_doing: false });
+        let (memory, most) = (worker.child.memory(), worker.memory_max);
+        if memory.is_some_and(|memory| memory > most) {
+            let used = memory.unwrap_or_default();
+            let fault = Fault::new(Code::OutOfMemory).hit("memory of the worker", most, used);
+            return Err(Loss { fault, is_its_doing: true });
+        }
+        let cpu = worker.child.cpu().saturating_sub(worker.cpu_charged);
         if !worker.is_ready {
             return match worker.started.elapsed() > LOAD_TIME_MAX {
                 true => of_host(Fault::new(Code::WorkerStuck).detail("it did not get ready")),
                 false => Ok(()),
             };
         }
-        let Some(front) = self.sent.front() else { return Ok(()) };
+        let Some(front) = self.sent.front() else {
+            // Nobody ordered anything, so there is nothing to compute.
+            return match cpu > KILL_GRACE {
+                true => Err(against("it works although nobody asked")),
+                false => Ok(()),
+            };
+        };
+        // A first look that finds it late may be this thread's own fault: the second comes after hearing once more.
+        let is_second_look = worker.late_order.replace(front.order) == Some(front.order);
+        if !is_second_look {
+            return Ok(());
+        }
         if worker.heard.elapsed() > SILENCE_MAX {
             let silence = format!("no word for {}", show_duration(worker.heard.elapsed()));
             return of_host(Fault::new(Code::WorkerStuck).detail(silence));
         }
         let limits = front.start.job.limits;
         if let Some((at, fault)) = &front.stopped
-            && at.elapsed() > KILL_GRACE
+            && (*at).max(worker.since).elapsed() > KILL_GRACE
         {
             return of_host(fault.clone());
         }
@@ -594,18 +669,11 @@ impl Driver {
             let (limit, used) = (show_duration(limits.timeout), show_duration(ran));
             return of_host(Fault::new(Code::Deadline).hit("timeout", limit, used));
         }
-        let cpu = worker.child.cpu().saturating_sub(worker.cpu_charged);
         if let Some(limit) = limits.cpu
             && cpu > limit + KILL_GRACE
         {
             let (limit, used) = (show_duration(limit), show_duration(cpu));
             return of_host(Fault::new(Code::Cpu).hit("limits.cpu", limit, used));
-        }
-        let (memory, most) =
-            (worker.child.memory(), ByteSize(limits.memory.bytes() + OVERHEAD.bytes()));
-        if memory > most {
-            let fault = Fault::new(Code::OutOfMemory).hit("memory of the worker", most, memory);
-            return Err(Loss { fault, is_its_doing: true });
         }
         Ok(())
     }
@@ -618,7 +686,8 @@ impl Driver {
                 let Some(worker) = &mut self.worker else { return against("no worker") };
                 let death = worker.child.end(false);
                 let fault = death.fault();
-                let is_its_doing = matches!(fault.code, Code::NativeCrash | Code::OutOfMemory);
+                let is_its_doing =
+                    worker.is_ready && matches!(fault.code, Code::NativeCrash | Code::OutOfMemory);
                 Loss { fault, is_its_doing }
             }
         }
@@ -635,7 +704,7 @@ impl Driver {
         drop(worker);
         self.is_recalled = false;
         if loss.is_its_doing {
-            self.floor.count_death(self.served.1);
+            self.floor.count_death(&self.served);
         }
         if self.sent.is_empty() && self.waiting.is_empty() {
             return;
@@ -674,14 +743,16 @@ impl Driver {
         self.told.push(Message::AttemptEnded { attempt: start.attempt, usage, outcome });
     }
 
-    fn give_back_all(&mut self) {
+    /// Everything that was not told yet is.
+    fn end_all(&mut self, outcome: &Outcome) {
         while let Ok(assigned) = self.batches.try_recv() {
             self.waiting.extend(assigned.attempts);
         }
+        let done = std::mem::take(&mut self.done).into_iter().map(|done| done.sent.start);
         let sent = std::mem::take(&mut self.sent).into_iter().map(|sent| sent.start);
         let waiting = std::mem::take(&mut self.waiting).into_iter().map(|(start, _)| start);
-        for start in sent.chain(waiting).collect::<Vec<_>>() {
-            self.note(start, Usage::default(), Outcome::Returned);
+        for start in done.chain(sent).chain(waiting).collect::<Vec<_>>() {
+            self.note(start, Usage::default(), outcome.clone());
         }
     }
 
@@ -690,6 +761,22 @@ impl Driver {
             return;
         }
         self.floor.site.inbox.send_all(self.told.drain(..));
+    }
+}
+
+impl Drop for Driver {
+    /// Reached when nobody can order anything any more, and when this thread panics.
+    fn drop(&mut self) {
+        self.worker = None;
+        let outcome = match std::thread::panicking() {
+            true => Outcome::Failed(
+                Fault::new(Code::Bug).detail("the host panicked while it drove a worker"),
+            ),
+            false => Outcome::Returned,
+        };
+        self.end_all(&outcome);
+        self.tell();
+        self.floor.leave(&self.bell);
     }
 }
 

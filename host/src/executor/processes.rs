@@ -55,7 +55,7 @@ pub(super) struct Floor {
     pub(super) program: WorkerProgram,
     /// Workers that wait, the one that waits longest first.
     idle: Mutex<VecDeque<Post>>,
-    deaths: Mutex<HashMap<Digest, u32>>,
+    deaths: Mutex<HashMap<Served, u32>>,
     is_closing: AtomicBool,
 }
 
@@ -85,17 +85,21 @@ impl Floor {
         self.is_closing.load(Ordering::Acquire)
     }
 
-    /// A component took its worker down.
-    pub(super) fn count_death(&self, component: Digest) {
+    /// A component took its worker down. Other tenants' work with it goes on: it is their input that it sees there.
+    pub(super) fn count_death(&self, served: &Served) {
         let mut deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
-        *deaths.entry(component).or_default() += 1;
+        *deaths.entry(served.clone()).or_default() += 1;
     }
 
     /// The fault of a component that has done so too often.
-    pub(super) fn quarantine(&self, component: &Digest) -> Option<Fault> {
+    pub(super) fn quarantine(&self, served: &Served) -> Option<Fault> {
         let deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_quarantined = deaths.get(component).is_some_and(|count| *count >= DEATHS_MAX);
-        is_quarantined.then(|| Fault::new(Code::Quarantined).detail(format!("sha256 {component}")))
+        let is_quarantined = deaths.get(served).is_some_and(|count| *count >= DEATHS_MAX);
+        let (tenant, component) = served;
+        is_quarantined.then(|| {
+            let detail = format!("tenant `{tenant}`, sha256 {component}");
+            Fault::new(Code::Quarantined).detail(detail)
+        })
     }
 }
 

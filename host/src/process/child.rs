@@ -5,6 +5,7 @@
 
 #![expect(unsafe_code, reason = "clock_gettime on another process has no safe form")]
 
+use std::cell::Cell;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -43,6 +44,7 @@ pub(crate) struct ChildProcess {
     handle: Option<OwnedFd>,
     /// What holds its memory, where the kernel lets us.
     group: Option<MemoryGroup>,
+    cpu_seen: Cell<Duration>,
     line: OwnedFd,
 }
 
@@ -88,7 +90,7 @@ impl ChildProcess {
         match inner {
             Ok((inner, handle)) => {
                 let group = MemoryGroup::around(inner);
-                Ok(Self { child, inner, handle, group, line: ours })
+                Ok(Self { child, inner, handle, group, cpu_seen: Cell::default(), line: ours })
             }
             Err(error) => {
                 let _ = child.kill();
@@ -102,8 +104,14 @@ impl ChildProcess {
         self.line.as_fd()
     }
 
-    /// Processor time of all its threads since it was started.
+    /// Processor time of all its threads since it was started; what was seen last, once it is gone.
     pub(crate) fn cpu(&self) -> Duration {
+        let now = self.cpu_now().max(self.cpu_seen.get());
+        self.cpu_seen.set(now);
+        now
+    }
+
+    fn cpu_now(&self) -> Duration {
         let mut clock = 0;
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: both pointers are to variables of the right type that live through the calls.
@@ -118,13 +126,17 @@ impl ChildProcess {
         Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), nanoseconds)
     }
 
-    /// Memory of its own, without what is mapped from files: those pages are shared with other children.
-    pub(crate) fn memory(&self) -> ByteSize {
-        let path = format!("/proc/{}/statm", self.inner.as_raw_nonzero());
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let mut fields = text.split(' ').skip(1).map(|field| field.parse::<u64>().unwrap_or(0));
-        let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
-        ByteSize(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
+    /// Memory of its own and what the kernel needs to keep it: anonymous, swapped, page tables. Compiled code is shared
+    /// with other children and not counted; a child cannot make shared memory. `None` where the kernel does not say.
+    pub(crate) fn memory(&self) -> Option<ByteSize> {
+        let path = format!("/proc/{}/status", self.inner.as_raw_nonzero());
+        let text = std::fs::read_to_string(path).ok()?;
+        let kibibytes = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+        };
+        let parts = ["RssAnon:", "VmSwap:", "VmPTE:"].map(kibibytes);
+        parts.into_iter().sum::<Option<u64>>().map(|sum| ByteSize(sum << 10))
     }
 
     /// Holds its memory, all of it, by its control group if it has one.
@@ -146,10 +158,10 @@ impl ChildProcess {
             }
             std::thread::sleep(pause);
         }
-        // The line is closed and the process is not: it is killed all the same.
+        // The line is closed and the process is not: it is killed all the same, and that is its own doing.
         self.kill();
-        let signal = self.child.wait().ok().and_then(signal_of);
-        self.death(signal)
+        let _ = self.child.wait();
+        self.death(None)
     }
 
     fn death(&mut self, signal: Option<i32>) -> Death {
@@ -227,9 +239,9 @@ impl Death {
     }
 }
 
-/// The guard of a process inside namespaces tells of its signal by its exit status.
+/// The guard of a process inside namespaces dies of the same signal as that process.
 fn signal_of(status: ExitStatus) -> Option<i32> {
-    status.signal().or_else(|| status.code().filter(|code| *code > 128).map(|code| code - 128))
+    status.signal()
 }
 
 fn last_words(child: &mut Child) -> String {

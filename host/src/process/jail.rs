@@ -152,6 +152,10 @@ impl Jail {
 
     /// Closes what the child needed to get ready: the file system, the rights, and everything by name.
     pub(crate) fn close(&mut self, limits: &[(Resource, u64)]) {
+        if self.isolation == Isolation::Off && !limits.is_empty() {
+            // What bounds the work itself holds without a jail too.
+            let _ = limit_resources(limits);
+        }
         self.put_on(Layer::ResourceLimits, || limit_resources(limits));
         let is_separate = self.holds(Layer::Namespaces);
         self.put_on(Layer::EmptyRoot, || match is_separate {
@@ -230,8 +234,30 @@ fn die_with_parent() -> Result<(), String> {
     told(rustix::process::set_parent_process_death_signal(Some(Signal::KILL)))
 }
 
-/// New namespaces, with this user as nobody inside.
+/// New namespaces, with this user as nobody inside; tried by a child that is thrown away first, because there is no
+/// way back from half of them.
 fn separate() -> Result<(), String> {
+    // SAFETY: this process has one thread, so the child finds no lock held by another.
+    match unsafe { libc::fork() } {
+        -1 => return Err(std::io::Error::last_os_error().to_string()),
+        0 => {
+            let error = unshare_all().err();
+            // The reason is found again below; here it only counts whether there is one.
+            std::process::exit(i32::from(error.is_some()));
+        }
+        child => {
+            let child = rustix::process::Pid::from_raw(child);
+            let ended = rustix::process::waitpid(child, WaitOptions::empty());
+            let works = ended.is_ok_and(|ended| {
+                ended.is_some_and(|(_, status)| status.exit_status() == Some(0))
+            });
+            check(works, "the kernel, or whoever started this, does not allow new namespaces")?;
+        }
+    }
+    unshare_all()
+}
+
+fn unshare_all() -> Result<(), String> {
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let flags = UnshareFlags::NEWUSER
         | UnshareFlags::NEWNS
@@ -268,7 +294,7 @@ fn fork_into_namespace(line: BorrowedFd<'_>) -> Result<(), FrameError> {
     }
 }
 
-/// Waits for the process inside and ends as it did, with the number of a signal as 128 and more.
+/// Waits for the process inside and ends as it did.
 fn guard(line: BorrowedFd<'_>, inner: i32, go: std::os::fd::OwnedFd) -> ! {
     let told = say_process(line, u32::try_from(inner).expect("a process id is positive"));
     if told.is_err() {
@@ -280,8 +306,15 @@ fn guard(line: BorrowedFd<'_>, inner: i32, go: std::os::fd::OwnedFd) -> ! {
         let inner = rustix::process::Pid::from_raw(inner);
         match rustix::process::waitpid(inner, WaitOptions::empty()) {
             Ok(Some((_, status))) => {
-                let code = status.exit_status().or(status.terminating_signal().map(|it| 128 + it));
-                std::process::exit(code.unwrap_or(1));
+                if let Some(signal) = status.terminating_signal() {
+                    // Of the same signal, so that no exit status can pass for one.
+                    // SAFETY: resets a handler and signals this very process.
+                    unsafe {
+                        libc::signal(signal, libc::SIG_DFL);
+                        libc::raise(signal);
+                    }
+                }
+                std::process::exit(status.exit_status().unwrap_or(1));
             }
             Ok(None) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => std::process::exit(1),

@@ -118,9 +118,11 @@ fn rules(phase: Phase) -> Result<Rules, seccompiler::BackendError> {
 fn memory_rules() -> Result<Rules, seccompiler::BackendError> {
     let exec = u64::from(libc::PROT_EXEC.unsigned_abs());
     let mut rules = Rules::new();
-    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
-        let plain = Condition::new(2, Len::Dword, Op::MaskedEq(exec), 0)?;
-        rules.insert(call, vec![SeccompRule::new(vec![plain])?]);
-    }
+    let plain = || Condition::new(2, Len::Dword, Op::MaskedEq(exec), 0);
+    // Shared memory would be counted as nobody's.
+    let shared = u64::from(libc::MAP_SHARED.unsigned_abs());
+    let private = Condition::new(3, Len::Dword, Op::MaskedEq(shared), 0)?;
+    rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![plain()?, private])?]);
+    rules.insert(libc::SYS_mprotect, vec![SeccompRule::new(vec![plain()?])?]);
     Ok(rules)
 }

@@ -168,17 +168,12 @@ fn failed(number: u16, detail: &str) -> Fault {
 }
 
 fn of_death(death: &crate::process::child::Death) -> Fault {
-    match death.signal {
-        // Out of its address space, the compiler aborts; out of processor time, it is told so.
-        Some(libc::SIGABRT) if death.words.contains("memory allocation") => {
-            Fault::new(Code::CompileLimit).hit("compile memory", MEMORY_MAX, "more")
-        }
-        _ if death.ran_out_of_memory => {
-            Fault::new(Code::CompileLimit).hit("compile memory", MEMORY_MAX, "more")
-        }
-        Some(libc::SIGXCPU) => {
-            Fault::new(Code::CompileLimit).hit("compile cpu", show_duration(CPU_MAX), "more")
-        }
+    // Out of its address space, the compiler says so and aborts.
+    let ran_out = death.ran_out_of_memory || death.words.contains("memory allocation");
+    match death.fault().code {
+        _ if ran_out => Fault::new(Code::CompileLimit).hit("compile memory", MEMORY_MAX, "more"),
+        // Somebody else killed it: that says nothing about the component.
+        Code::WorkerKilled => death.fault(),
         _ => {
             let fault = death.fault();
             Fault::new(Code::CompileFailed).detail(format!("the compiler: {}", fault.detail))
@@ -210,7 +205,8 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     })?;
     jail.close(&[
         (Resource::As, MEMORY_MAX.bytes()),
-        (Resource::Cpu, CPU_MAX.as_secs()),
+        // A little more, so that the host, which knows why, comes first.
+        (Resource::Cpu, CPU_MAX.as_secs() + 5),
         (Resource::Stack, 64 << 20),
     ]);
     jail.seal(Phase::Compile);

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
-use pframe_core::fault::{Code, Fault};
+use pframe_core::fault::{Code, Fault, Origin};
 use pframe_core::ids::Digest;
 use pframe_core::units::ByteSize;
 use wasmtime::component::Component;
@@ -199,7 +199,12 @@ impl Registry {
         if let Ok(task) = &outcome {
             self.keep_ready(*digest, task);
         }
-        *slot = Some(outcome.clone());
+        // What is wrong with a component stays wrong; what was wrong with the machine may pass.
+        let is_final =
+            outcome.as_ref().err().is_none_or(|fault| fault.code.origin() == Origin::Job);
+        if is_final {
+            *slot = Some(outcome.clone());
+        }
         outcome
     }
 
@@ -217,14 +222,13 @@ impl Registry {
     }
 
     fn prepare(&self, admitted: &Admitted) -> Result<Task, Fault> {
-        let component = match self.cached(&admitted.digest) {
-            Some((component, code)) => {
-                self.keep_artefact(admitted.digest, &code)?;
-                component
-            }
+        let (component, code) = match self.cached(&admitted.digest) {
+            Some(cached) => cached,
             None => self.compile(admitted)?,
         };
-        Task::link(&self.sandbox, admitted.digest, &component)
+        let task = Task::link(&self.sandbox, admitted.digest, &component)?;
+        self.keep_artefact(admitted.digest, &code)?;
+        Ok(task)
     }
 
     fn cached(&self, digest: &Digest) -> Option<(Component, Vec<u8>)> {
@@ -236,7 +240,7 @@ impl Registry {
     }
 
     /// Compiles in a child process, or here where there is no program to start one from.
-    fn compile(&self, admitted: &Admitted) -> Result<Component, Fault> {
+    fn compile(&self, admitted: &Admitted) -> Result<(Component, Vec<u8>), Fault> {
         let engine = self.sandbox.engine();
         let artefact = match &self.settings.compiler {
             Some(program) => {
@@ -250,8 +254,8 @@ impl Registry {
         if let Some(cache) = &self.cache {
             cache.put(&admitted.digest, &artefact);
         }
-        self.keep_artefact(admitted.digest, &artefact)?;
-        load_artefact(engine, &artefact).map_err(|error| compile_fault(&error))
+        let component = load_artefact(engine, &artefact).map_err(|error| compile_fault(&error))?;
+        Ok((component, artefact))
     }
 }
 
