@@ -130,7 +130,7 @@ impl Bare {
     /// Compiles the component under the settings of the host.
     pub(crate) fn new(component: &std::path::Path) -> Self {
         let mut pool = PoolingAllocationConfig::new();
-        pool.linear_memory_keep_resident(128 << 10).async_stack_keep_resident(128 << 10);
+        pool.linear_memory_keep_resident(128 << 10).async_stack_keep_resident(32 << 10);
         pool.total_component_instances(64).total_stacks(64);
         pool.table_keep_resident(64 << 10);
         pool.pagemap_scan(wasmtime::Enabled::Auto);

@@ -19,7 +19,7 @@ use super::assignment::{granted, join, outcome, prepare};
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::ProgressSink;
 use crate::capability::stdio::Capture;
-use crate::sandbox::{Order, Stop, run};
+use crate::sandbox::{Order, Stop, forget_last_poll, run};
 
 /// How long a batch may take before what it has not begun is given back: behind an attempt that is
 /// slower than its kind used to be, quick ones would wait although another thread is free.
@@ -31,6 +31,7 @@ const TELL_INTERVAL: Duration = Duration::from_micros(300);
 /// Runs a batch to its end.
 pub(super) async fn run_batch(site: Arc<Site>, attempts: Vec<(Start, Stop)>) {
     let mut batch = BatchRun::new(&site, attempts);
+    forget_last_poll();
     while let Some((start, stop)) = batch.next() {
         let mut usage = Usage { queued: batch.ordered.elapsed(), ..Usage::default() };
         let result = batch.watch(pin!(perform(&site, &start, stop, &mut usage))).await;

@@ -19,5 +19,6 @@ pub(crate) mod ticker;
 
 pub(crate) use attempt::{Assignment, Order, Product, run};
 pub(crate) use engine::{Sandbox, SandboxSettings, compiler};
+pub(crate) use meter::forget_last_poll;
 pub(crate) use stop::Stop;
 pub(crate) use task::{Task, is_known_import};
