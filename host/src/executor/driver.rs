@@ -10,24 +10,22 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use pframe_core::chunking::check_cuts;
-use pframe_core::fault::{Code, Fault, Origin, Retry};
+use pframe_core::fault::{Code, Fault, Retry};
 use pframe_core::limits::Usage;
 use pframe_core::scheduler::{Message, Outcome, Start, Work};
 use pframe_core::units::{ByteSize, show_duration};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::assignment::{JobSources, StoredParts, Unchanged, granted, open};
+use super::handover::Found;
 use super::processes::{Assigned, Floor, Post, Served};
+use super::sent::Sent;
 use crate::capability::input::Supply;
 use crate::capability::progress::{Progress, ProgressSink};
-use crate::data::results::ResultWriter;
-use crate::data::source::{Bytes, SourceReader};
 use crate::process::child::ChildProcess;
 use crate::process::frame::{FrameError, Incoming, Outgoing};
-use crate::process::memory;
 use crate::sandbox::Stop;
-use crate::worker::protocol::{Ending, FromWorker, OrderedWork, Piece, RunOrder, ToWorker};
+use crate::worker::protocol::{Ending, FromWorker, OrderedWork, RunOrder, ToWorker};
 
 /// Orders that a worker may have before it at once.
 const SENT_MAX: usize = 64;
@@ -48,8 +46,6 @@ const TALK_BYTES_MAX: usize = (1 << 20) + 256;
 const OUTGOING_BYTES_MAX: usize = 8 << 20;
 /// Memory of a worker beside its guest: the engine, stacks, frames.
 const OVERHEAD: ByteSize = ByteSize::mib(64);
-/// Bytes that go inside a frame; more go as a file in memory.
-const INLINE_BYTES_MAX: usize = 64 << 10;
 /// Sources or parts that a worker may ask for at once.
 const ASKED_MAX: u32 = 64;
 
@@ -96,23 +92,6 @@ struct Worker {
     memory_max: ByteSize,
     /// The order that the last look at the clocks found in front.
     late_order: Option<u64>,
-}
-
-/// An order that the worker has.
-struct Sent {
-    order: u64,
-    start: Start,
-    stop: Stop,
-    ordered: Instant,
-    /// When the worker was told to stop it.
-    stopped: Option<(Instant, Fault)>,
-    unchanged: Unchanged,
-    writer: ResultWriter,
-    written: u64,
-    /// Intermediate results, and sources or parts that were handed over: each is asked for once.
-    parts_made: usize,
-    pieces_fetched: usize,
-    progress: ProgressSink,
 }
 
 /// An order that ended, before it is told.
@@ -780,66 +759,6 @@ impl Drop for Driver {
     }
 }
 
-impl Sent {
-    /// Adds to the result; the worker counts too, but is not believed.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        let limit = self.start.job.limits.output;
-        self.written += bytes.len() as u64;
-        if self.written > limit.bytes() {
-            let used = ByteSize(self.written);
-            return Err(Fault::new(Code::Output).hit("limits.output", limit, used));
-        }
-        self.writer.write(bytes)
-    }
-
-    fn outcome(mut self, ending: Ending) -> (Start, Result<Outcome, Fault>) {
-        let outcome = self.judge(ending);
-        (self.start, outcome)
-    }
-
-    fn judge(&mut self, ending: Ending) -> Result<Outcome, Fault> {
-        // An input that changed explains every other outcome.
-        self.unchanged.check()?;
-        match ending {
-            Ending::Output(rest) => {
-                if matches!(self.start.work, Work::Cut) {
-                    return Err(Fault::new(Code::Protocol).detail("a result instead of cuts"));
-                }
-                self.write(&rest)?;
-                self.writer.finish().map(|finished| Outcome::Output(finished.into()))
-            }
-            Ending::Cuts(slices) => {
-                if !matches!(self.start.work, Work::Cut) {
-                    return Err(Fault::new(Code::Protocol).detail("cuts instead of a result"));
-                }
-                let inputs = self.start.job.inputs.iter();
-                let sizes: Vec<u64> = inputs.map(|source| source.size).collect();
-                check_cuts(&sizes, slices).map(Outcome::Cuts)
-            }
-            Ending::Failed(fault) => Err(self.believable(fault.read())),
-        }
-    }
-
-    /// A worker may blame the handler or the data; what only the host can know it hears from the host.
-    fn believable(&self, fault: Fault) -> Fault {
-        let was_asked = self.stopped.as_ref().is_some_and(|(_, asked)| asked.code == fault.code);
-        let may_say = fault.code.origin() == Origin::Task && fault.code != Code::Quarantined
-            || matches!(
-                fault.code,
-                Code::ExportMissing
-                    | Code::InputChanged
-                    | Code::InputOutput
-                    | Code::PoolExhausted
-                    | Code::Protocol
-                    | Code::Bug
-            );
-        if was_asked || may_say {
-            return fault;
-        }
-        Fault::new(Code::Protocol).detail(format!("it said what a worker cannot know: {fault}"))
-    }
-}
-
 /// The worker broke the protocol.
 fn against(what: &str) -> Loss {
     Loss { fault: Fault::new(Code::Protocol).detail(what), is_its_doing: true }
@@ -855,44 +774,4 @@ fn share(measured: Duration, claim: Duration, claimed: Duration, count: u32) -> 
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).expect("chunks and sources are counted in 32 bits")
-}
-
-/// Bytes for a worker, with what the guest is told of them.
-struct Found {
-    name: String,
-    media_type: Option<String>,
-    bytes: Bytes,
-}
-
-impl From<&SourceReader> for Found {
-    fn from(source: &SourceReader) -> Self {
-        let (name, media_type) = (source.name().to_owned(), source.media_type());
-        Self { name, media_type: media_type.map(str::to_owned), bytes: source.bytes().clone() }
-    }
-}
-
-impl From<Bytes> for Found {
-    fn from(bytes: Bytes) -> Self {
-        Self { name: String::new(), media_type: None, bytes }
-    }
-}
-
-impl Found {
-    /// Small bytes go in the frame, others as a descriptor that can only be read.
-    fn piece(self, descriptors: &mut Vec<OwnedFd>) -> Result<Piece, Fault> {
-        let Self { name, media_type, bytes } = self;
-        let size = bytes.size();
-        let file = match bytes {
-            Bytes::Inline(bytes) if bytes.len() <= INLINE_BYTES_MAX => {
-                return Ok(Piece { name, media_type, size, inline: Some(bytes.to_vec()) });
-            }
-            Bytes::Inline(bytes) => memory::sealed(&bytes),
-            Bytes::File { file, .. } => memory::for_reading(&*file),
-        };
-        let file = file.map_err(|error| {
-            Fault::new(Code::InputOutput).detail(format!("handing over `{name}`: {error}"))
-        })?;
-        descriptors.push(file);
-        Ok(Piece { name, media_type, size, inline: None })
-    }
 }

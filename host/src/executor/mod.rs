@@ -6,8 +6,10 @@
 mod assignment;
 mod batch;
 mod driver;
+mod handover;
 mod logs;
 mod processes;
+mod sent;
 mod threads;
 
 pub(crate) use logs::LogStore;
