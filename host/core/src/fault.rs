@@ -347,6 +347,23 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_from_elsewhere_is_bounded_and_cannot_steer_a_terminal() {
+        let evil = "\u{1b}[31m".repeat(10_000);
+        let mut fault = Fault::new(Code::Trap).detail(&*evil).hit(&evil, &evil, &evil);
+        fault.backtrace = vec![GuestText(evil.clone()); 1000];
+        fault.stderr_tail = vec![GuestText(evil.clone()); 1000];
+        fault.guest_message = Some(GuestText(evil));
+        let fault = fault.with_guest_texts_escaped();
+        let shown = format!("{fault}{fault:?}");
+        assert!(!shown.contains('\u{1b}'));
+        assert_eq!((fault.backtrace.len(), fault.stderr_tail.len()), (32, 32));
+        let longest = 2 * GuestText::BYTES_MAX;
+        let texts = fault.backtrace.iter().chain(&fault.stderr_tail).chain(&fault.guest_message);
+        assert!(texts.map(|text| text.as_str().len()).all(|length| length < longest));
+        assert!(fault.detail.len() < longest && fault.hit.unwrap().limit.len() <= 128);
+    }
+
+    #[test]
     fn guest_text_is_bounded_and_cannot_steer_a_terminal() {
         let text = GuestText::new("\u{1b}[31mred\u{7}\u{202e}x\r\n");
         assert_eq!(text.as_str(), "\\u{1b}[31mred\\u{7}\\u{202e}x\\u{d}\n");
