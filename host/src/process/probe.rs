@@ -93,7 +93,7 @@ impl Attack {
         match self {
             Self::ReadFile => std::fs::read("/etc/passwd").is_ok(),
             Self::ListRoot => std::fs::read_dir("/").is_ok_and(|mut root| root.next().is_some()),
-            // SAFETY: asks only whether it could signal.
+            // SAFETY: it only asks for a number.
             Self::SeeProcesses => unsafe { libc::getppid() != 0 },
             Self::NetworkSocket => {
                 call(libc::SYS_socket, libc::AF_INET.into(), libc::SOCK_STREAM.into(), 0)

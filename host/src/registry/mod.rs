@@ -7,6 +7,7 @@ mod admission;
 mod artefacts;
 mod compile;
 mod store;
+mod turnstile;
 
 pub(crate) use admission::admit;
 pub(crate) use compile::{CompileProgram, serve_compile};

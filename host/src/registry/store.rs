@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use pframe_core::fault::{Code, Fault, Origin};
 use pframe_core::ids::Digest;
@@ -17,13 +17,12 @@ use wasmtime::component::Component;
 use super::admission::{Admitted, admit, admit_bytes};
 use super::artefacts::{ArtefactCache, compatibility};
 use super::compile::{CompileProgram, compile, compile_fault};
+use super::turnstile::Turnstile;
 use crate::process::memory;
 use crate::sandbox::{Sandbox, Task};
 
 /// Tasks kept ready in memory at most; past it, those that nobody uses are dropped.
 const TASKS_MAX: usize = 1000;
-/// Compilers that run at once.
-const COMPILERS_MAX: usize = 2;
 
 /// Where the registry keeps things, and its limit.
 #[derive(Debug, Clone)]
@@ -62,34 +61,6 @@ pub(crate) struct Registry {
     /// Compiled code as files in memory, for worker processes; empty where there are none.
     artefacts: Mutex<HashMap<Digest, Arc<OwnedFd>>>,
     compilers: Turnstile,
-}
-
-/// Lets so many in at once; the others wait.
-#[derive(Default)]
-struct Turnstile {
-    inside: Mutex<usize>,
-    left: Condvar,
-}
-
-impl Turnstile {
-    fn enter(&self) -> Inside<'_> {
-        let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = |inside: &mut usize| *inside >= COMPILERS_MAX;
-        let mut inside =
-            self.left.wait_while(inside, is_full).unwrap_or_else(PoisonError::into_inner);
-        *inside += 1;
-        Inside(self)
-    }
-}
-
-/// One that was let in; it leaves when this falls.
-struct Inside<'a>(&'a Turnstile);
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        *self.0.inside.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.0.left.notify_one();
-    }
 }
 
 impl Registry {

@@ -1,8 +1,11 @@
 //! One worker process and the thread that drives it: orders out, outcomes in, clocks watched.
 //!
-//! Owns: that the scheduler hears of every attempt exactly once, however the worker behaves; the clocks that end a worker
-//! which does not end its guest; and the measuring of what it used.
-//! Never: believes the worker. What it says of time only divides what the host measured among attempts of one tenant.
+//! Owns: that the scheduler hears of every attempt exactly once, however the worker behaves. [`hear`] has what the worker
+//! says, [`clocks`] what it uses.
+//! Never: believes the worker.
+
+mod clocks;
+mod hear;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -13,19 +16,18 @@ use std::time::{Duration, Instant};
 use pframe_core::fault::{Code, Fault, Retry};
 use pframe_core::limits::Usage;
 use pframe_core::scheduler::{Message, Outcome, Start, Work};
-use pframe_core::units::{ByteSize, show_duration};
+use pframe_core::units::ByteSize;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use super::assignment::{JobSources, StoredParts, Unchanged, granted, open};
+use super::assignment::{Unchanged, granted, open};
 use super::handover::Found;
 use super::processes::{Assigned, Floor, Post, Served};
 use super::sent::Sent;
-use crate::capability::input::Supply;
-use crate::capability::progress::{Progress, ProgressSink};
+use crate::capability::progress::ProgressSink;
 use crate::process::child::ChildProcess;
 use crate::process::frame::{FrameError, Incoming, Outgoing};
 use crate::sandbox::Stop;
-use crate::worker::protocol::{Ending, FromWorker, OrderedWork, RunOrder, ToWorker};
+use crate::worker::protocol::{Ending, OrderedWork, RunOrder, ToWorker};
 
 /// Orders that a worker may have before it at once.
 const SENT_MAX: usize = 64;
@@ -33,21 +35,11 @@ const SENT_MAX: usize = 64;
 const BATCH_PATIENCE: Duration = Duration::from_millis(20);
 /// How much later than its deadline, or than a stop, a worker is killed.
 const KILL_GRACE: Duration = Duration::from_secs(1);
-/// How long a worker may be silent; it beats four times a second.
-const SILENCE_MAX: Duration = Duration::from_secs(3);
-/// How long a worker may take to load its component.
-const LOAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// How often clocks and memory are looked at while something runs.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 const IDLE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// Bytes of what guests said that are kept of an attempt; the worker sends no more.
-const TALK_BYTES_MAX: usize = (1 << 20) + 256;
-/// Bytes that may wait for a worker that asks for more.
-const OUTGOING_BYTES_MAX: usize = 8 << 20;
 /// Memory of a worker beside its guest: the engine, stacks, frames.
 const OVERHEAD: ByteSize = ByteSize::mib(64);
-/// Sources or parts that a worker may ask for at once.
-const ASKED_MAX: u32 = 64;
 
 /// Wakes a driver.
 #[derive(Clone)]
@@ -405,258 +397,6 @@ impl Driver {
         understood
     }
 
-    fn understand_each(&mut self) -> Result<(), Loss> {
-        loop {
-            let worker = self.worker.as_mut().expect("it is dropped when it is lost");
-            let frame = match worker.incoming.next() {
-                Ok(Some(frame)) => frame,
-                Ok(None) => return Ok(()),
-                Err(error) => return Err(self.loss_of(&error)),
-            };
-            match frame.message() {
-                Ok(message) => self.understand(message)?,
-                Err(error) => return Err(self.loss_of(&error)),
-            }
-        }
-    }
-
-    fn understand(&mut self, message: FromWorker) -> Result<(), Loss> {
-        let worker = self.worker.as_mut().expect("it spoke");
-        let is_first = matches!(message, FromWorker::Ready(_) | FromWorker::Refused(_));
-        if is_first == worker.is_ready {
-            return Err(against("it spoke out of turn"));
-        }
-        match message {
-            FromWorker::Beat => {}
-            FromWorker::Ready(_) => {
-                worker.is_ready = true;
-                worker.since = Instant::now();
-                worker.cpu_charged = worker.child.cpu();
-            }
-            FromWorker::Refused(fault) => {
-                return Err(Loss { fault: fault.read(), is_its_doing: false });
-            }
-            FromWorker::Ended { order, usage, ending, talk } => {
-                if self.sent.front().is_none_or(|front| front.order != order) {
-                    return Err(against("it ended an order that it does not work on"));
-                }
-                let sent = self.sent.pop_front().expect("there is a front");
-                if let (Some(logs), Some(mut talk)) = (&self.floor.site.logs, talk) {
-                    talk.truncate(TALK_BYTES_MAX);
-                    logs.keep(&sent.start.attempt, &talk);
-                }
-                self.done.push_back(Done { sent, usage, ending });
-            }
-            FromWorker::Recalled(orders) => self.take_back(&orders)?,
-            FromWorker::Output(bytes) => {
-                let front = self.sent.front_mut();
-                let front = front.ok_or_else(|| against("a result without an order"))?;
-                front.write(&bytes).map_err(|fault| {
-                    let is_its_doing = fault.code == Code::Output;
-                    Loss { fault, is_its_doing }
-                })?;
-            }
-            FromWorker::PartEnd => {
-                let front = self.sent.front_mut();
-                let front = front.ok_or_else(|| against("a part without an order"))?;
-                let Work::Collect { parts } = &front.start.work else {
-                    return Err(against("a part of what is not collected"));
-                };
-                front.parts_made += 1;
-                if front.parts_made > parts.len() {
-                    return Err(against("more parts than there are results"));
-                }
-                front.written = 0;
-                let part = front.writer.finish_scratch();
-                self.answer(Ok(vec![Found::from(part)]))?;
-            }
-            FromWorker::Fetch { from, count } => self.fetch(from, count)?,
-            FromWorker::Progress(share) => {
-                let front = self.sent.front_mut();
-                let front = front.ok_or_else(|| against("progress without an order"))?;
-                if share.is_finite() {
-                    front.progress.say(share.clamp(0.0, 1.0));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn take_back(&mut self, orders: &[u64]) -> Result<(), Loss> {
-        if !std::mem::take(&mut self.is_recalled) {
-            return Err(against("it gave back what nobody recalled"));
-        }
-        // What is in front may come back only if it has not begun: just after the one before it ended.
-        let is_fresh =
-            self.worker.as_ref().is_some_and(|worker| worker.since.elapsed() < KILL_GRACE);
-        let front = self.sent.front().map(|sent| sent.order);
-        if !is_fresh && front.is_some_and(|front| orders.contains(&front)) {
-            return Err(against("it gave back what it had begun"));
-        }
-        for order in orders {
-            let at = self.sent.iter().position(|sent| sent.order == *order);
-            let at = at.ok_or_else(|| against("it gave back what it never had"))?;
-            let sent = self.sent.remove(at).expect("it was found there");
-            self.note(sent.start, Usage::default(), Outcome::Returned);
-        }
-        Ok(())
-    }
-
-    /// Opens sources or parts that the worker asks for.
-    fn fetch(&mut self, from: u32, count: u32) -> Result<(), Loss> {
-        let site = &self.floor.site;
-        let front = self.sent.front_mut().ok_or_else(|| against("a question without an order"))?;
-        front.pieces_fetched += count as usize;
-        let pieces_max = match &front.start.work {
-            Work::Cut => front.start.job.inputs.len(),
-            Work::Collect { parts } => parts.len(),
-            Work::Run { .. } => 0,
-        };
-        if front.pieces_fetched > pieces_max {
-            return Err(against("it asked for more than there is"));
-        }
-        let range = from as usize..(from as usize).saturating_add(count as usize);
-        let too_far = || against("it asked for what there is not");
-        match &front.start.work {
-            Work::Cut => {
-                let mut sources = JobSources(Arc::clone(&front.start.job));
-                if range.end > sources.count() || count > ASKED_MAX {
-                    return Err(too_far());
-                }
-                let opened = sources
-                    .open(range)
-                    .map(|sources| sources.iter().map(|source| Found::from(&*source.0)).collect());
-                self.answer(opened)
-            }
-            Work::Collect { parts } => {
-                let results = site.results.clone();
-                let mut parts = StoredParts { parts: Arc::clone(parts), results };
-                if range.end > parts.count() || count > ASKED_MAX {
-                    return Err(too_far());
-                }
-                let opened = parts.open(range).map(|parts| {
-                    parts.iter().map(|part| Found::from(part.bytes().clone())).collect()
-                });
-                self.answer(opened)
-            }
-            Work::Run { .. } => Err(too_far()),
-        }
-    }
-
-    fn answer(&mut self, found: Result<Vec<Found>, Fault>) -> Result<(), Loss> {
-        let mut descriptors = Vec::new();
-        let pieces = found.and_then(|found| {
-            found.into_iter().map(|found| found.piece(&mut descriptors)).collect()
-        });
-        let answer = match pieces {
-            Ok(pieces) => ToWorker::Pieces(pieces),
-            Err(fault) => {
-                descriptors.clear();
-                ToWorker::NoPieces((&fault).into())
-            }
-        };
-        let worker = self.worker.as_mut().expect("it asked");
-        if worker.outgoing.len() > OUTGOING_BYTES_MAX {
-            return Err(against("it asks and does not listen"));
-        }
-        let pushed = worker.outgoing.push(&answer, descriptors);
-        let pushed = pushed.and_then(|()| worker.outgoing.flush(worker.child.line()));
-        pushed.map_err(|error| self.loss_of(&error))
-    }
-
-    /// Divides what the host measured among what ended, by what the worker claims for each, and takes it down.
-    fn account(&mut self) {
-        if self.done.is_empty() {
-            return;
-        }
-        if self.sent.is_empty() && self.waiting.is_empty() {
-            self.offer();
-        }
-        let now = Instant::now();
-        let (wall, cpu) = match &mut self.worker {
-            Some(worker) => {
-                let cpu = worker.child.cpu().max(worker.cpu_charged);
-                let used = cpu.saturating_sub(worker.cpu_charged);
-                let measured = (now.saturating_duration_since(worker.since), used);
-                (worker.since, worker.cpu_charged) = (now, cpu);
-                measured
-            }
-            None => (Duration::ZERO, Duration::ZERO),
-        };
-        let add = Duration::saturating_add;
-        let claimed_wall =
-            self.done.iter().map(|it| it.usage.wall.min(wall)).fold(Duration::ZERO, add);
-        let claimed_cpu =
-            self.done.iter().map(|it| it.usage.cpu.min(cpu)).fold(Duration::ZERO, add);
-        let count = count(self.done.len());
-        while let Some(Done { sent, mut usage, ending }) = self.done.pop_front() {
-            let queued = now.saturating_duration_since(sent.ordered);
-            usage.wall = share(wall, usage.wall.min(wall), claimed_wall, count);
-            usage.cpu = share(cpu, usage.cpu.min(cpu), claimed_cpu, count);
-            usage.memory_peak = usage.memory_peak.min(sent.start.job.limits.memory);
-            usage.queued = queued.saturating_sub(usage.wall);
-            let (start, outcome) = sent.outcome(ending);
-            self.end(start, usage, outcome);
-        }
-    }
-
-    /// Ends a worker that does not keep its time, or its memory.
-    fn watch_clocks(&mut self) -> Result<(), Loss> {
-        let Some(worker) = &mut self.worker else { return Ok(()) };
-        if worker.looked.elapsed() < LOOK_INTERVAL {
-            return Ok(());
-        }
-        worker.looked = Instant::now();
-        let of_host = |fault| Err(Loss { fault, is_its_doing: false });
-        let (memory, most) = (worker.child.memory(), worker.memory_max);
-        if memory.is_some_and(|memory| memory > most) {
-            let used = memory.unwrap_or_default();
-            let fault = Fault::new(Code::OutOfMemory).hit("memory of the worker", most, used);
-            return Err(Loss { fault, is_its_doing: true });
-        }
-        let cpu = worker.child.cpu().saturating_sub(worker.cpu_charged);
-        if !worker.is_ready {
-            return match worker.started.elapsed() > LOAD_TIME_MAX {
-                true => of_host(Fault::new(Code::WorkerStuck).detail("it did not get ready")),
-                false => Ok(()),
-            };
-        }
-        let Some(front) = self.sent.front() else {
-            // Nobody ordered anything, so there is nothing to compute.
-            return match cpu > KILL_GRACE {
-                true => Err(against("it works although nobody asked")),
-                false => Ok(()),
-            };
-        };
-        // A first look that finds it late may be this thread's own fault: the second comes after hearing once more.
-        let is_second_look = worker.late_order.replace(front.order) == Some(front.order);
-        if !is_second_look {
-            return Ok(());
-        }
-        if worker.heard.elapsed() > SILENCE_MAX {
-            let silence = format!("no word for {}", show_duration(worker.heard.elapsed()));
-            return of_host(Fault::new(Code::WorkerStuck).detail(silence));
-        }
-        let limits = front.start.job.limits;
-        if let Some((at, fault)) = &front.stopped
-            && (*at).max(worker.since).elapsed() > KILL_GRACE
-        {
-            return of_host(fault.clone());
-        }
-        let ran = worker.since.elapsed();
-        if ran > limits.timeout.saturating_add(KILL_GRACE) {
-            let (limit, used) = (show_duration(limits.timeout), show_duration(ran));
-            return of_host(Fault::new(Code::Deadline).hit("timeout", limit, used));
-        }
-        if let Some(limit) = limits.cpu
-            && cpu > limit + KILL_GRACE
-        {
-            let (limit, used) = (show_duration(limit), show_duration(cpu));
-            return of_host(Fault::new(Code::Cpu).hit("limits.cpu", limit, used));
-        }
-        Ok(())
-    }
-
     /// Why the line broke.
     fn loss_of(&mut self, error: &FrameError) -> Loss {
         match error {
@@ -762,14 +502,6 @@ impl Drop for Driver {
 /// The worker broke the protocol.
 fn against(what: &str) -> Loss {
     Loss { fault: Fault::new(Code::Protocol).detail(what), is_its_doing: true }
-}
-
-/// The part of `measured` that `claim` of `claimed` stands for.
-fn share(measured: Duration, claim: Duration, claimed: Duration, count: u32) -> Duration {
-    if claimed.is_zero() {
-        return measured / count.max(1);
-    }
-    measured.mul_f64(claim.as_secs_f64() / claimed.as_secs_f64())
 }
 
 fn count(number: usize) -> u32 {
