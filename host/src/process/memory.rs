@@ -27,6 +27,7 @@ pub(crate) fn for_reading(file: impl AsFd) -> std::io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::os::unix::fs::FileExt;
 
     use super::*;
 
@@ -35,7 +36,10 @@ mod tests {
         let sealed = sealed(b"code").unwrap();
         let mut file = File::from(for_reading(&sealed).unwrap());
         assert!(file.write_all(b"evil").is_err());
-        assert!(File::from(sealed).write_all(b"evil").is_err());
+        let sealed = File::from(sealed);
+        assert!(sealed.write_all_at(b"evil", 0).is_err(), "what is there");
+        assert!(sealed.write_all_at(b"evil", 4).is_err(), "behind it");
+        assert!(sealed.set_len(1).is_err(), "less of it");
         let mut text = String::new();
         file.read_to_string(&mut text).unwrap();
         assert_eq!(text, "code");
