@@ -66,6 +66,13 @@ fn f01_the_root_directory_is_empty_and_landlock_guards_a_full_one() {
 }
 
 #[test]
+fn f21_a_private_disk_has_no_way_up_and_no_devices() {
+    check("system-calls", "leave-disk", "refused");
+    check("", "make-device", "killed");
+    check("system-calls,no-capabilities", "make-device", "refused");
+}
+
+#[test]
 fn n02_the_network_is_not_there() {
     check("system-calls,landlock", "network-socket", "refused");
     check("system-calls,namespaces", "network-socket", "refused");
@@ -115,16 +122,20 @@ fn x23_without_a_layer_the_strict_mode_refuses_and_says_which() {
     }
     let place = Place::new();
     place.bring(["tiny"]);
-    place.write(
-        "jobs.yaml",
-        "version: 1\ntasks: { tiny: { component: tiny.wasm } }\n\
-         jobs: [ { id: one, task_type: tiny, input_data: { text: hello } } ]\n",
-    );
+    let jobs = "version: 1\ntasks: { tiny: { component: tiny.wasm } }\n\
+                jobs: [ { id: one, task_type: tiny, input_data: { text: hello }, limits: { disk: 0 } } ]\n";
+    place.write("jobs.yaml", jobs);
     let strict = run_without_namespaces(&place, &["--isolation", "strict"]);
     let said = String::from_utf8_lossy(&strict.stderr);
     assert_eq!(strict.status.code(), Some(5), "{said}");
     assert!(said.contains("PF406") && said.contains("`namespaces`"), "{said}");
     assert_eq!(strict.stdout, b"");
+    place.write("jobs.yaml", jobs.replace("disk: 0", "disk: 1MiB"));
+    let refused = run_without_namespaces(&place, &["--isolation", "container"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(5), "{said}");
+    assert!(said.contains("PF406") && said.contains("`limits.disk`"), "{said}");
+    place.write("jobs.yaml", jobs);
     let container = run_without_namespaces(&place, &["--isolation", "container"]);
     let said = String::from_utf8_lossy(&container.stderr);
     assert_eq!((container.status.code(), &*container.stdout), (Some(0), b"5".as_slice()), "{said}");

@@ -25,8 +25,8 @@ const SLOW: &str = "PFRAME_SLOW";
 const SCHEDULER: &str = "PFRAME_TEST_SCHEDULER";
 
 /// What meets guests runs a second time, with every attempt in a worker process in its jail.
-const IN_PROCESSES: [&str; 7] =
-    ["capabilities", "chunking", "endings", "fuel", "handlers", "hostile", "resume"];
+const IN_PROCESSES: [&str; 8] =
+    ["capabilities", "chunking", "endings", "fuel", "handlers", "hostile", "resume", "scratch"];
 
 /// Builds what the tests need, runs them, and sums them up.
 pub(crate) fn main(arguments: &[String]) -> Outcome {

@@ -22,7 +22,7 @@ pub struct Limits {
     pub cpu: Option<Duration>,
     /// Bytes of result.
     pub output: ByteSize,
-    /// Bytes of private scratch space; zero gives none.
+    /// Bytes of the private disk `/scratch`, which is memory; zero gives none.
     pub disk: ByteSize,
 }
 

@@ -205,7 +205,7 @@ fn limits() -> Json {
             "fuel": of("fuel", "units of work, about one per instruction; unlimited unless stated"),
             "cpu": of("duration", "processor time"),
             "output": of("size", "bytes of result; 1GiB unless stated"),
-            "disk": of("size", "bytes of private scratch space; 0 unless stated"),
+            "disk": of("size", "bytes of a private `/scratch`, which is memory; 0 unless stated"),
         }),
     ))
 }

@@ -13,8 +13,10 @@ pub(crate) mod offer;
 pub(crate) mod output;
 pub(crate) mod progress;
 pub(crate) mod random;
+pub(crate) mod scratch;
 pub(crate) mod stdio;
 
+use std::fs::File;
 use std::sync::Arc;
 
 use pframe_core::fault::Fault;
@@ -29,6 +31,8 @@ use self::stdio::GuestStdio;
 
 /// Host resources of one attempt.
 const RESOURCES_MAX: usize = 4096;
+/// The same for an attempt with a disk, whose resources may each be an open file of this process.
+const RESOURCES_WITH_FILES_MAX: usize = 256;
 /// Bytes of HTTP header fields.
 const HTTP_FIELDS_BYTES_MAX: usize = 32 << 10;
 /// Random bytes in one call.
@@ -112,6 +116,8 @@ pub(crate) struct Capabilities {
     http: WasiHttpCtx,
     denied_http: http::DeniedHttp,
     network: network::DeniedNetwork,
+    /// Its private disk, if its job asked for one.
+    pub(crate) scratch: Option<File>,
     /// Host resources that the guest holds handles to.
     pub(crate) table: ResourceTable,
     /// The result being written.
@@ -133,11 +139,15 @@ impl Capabilities {
         granted: Granted,
         stdio: GuestStdio,
         parameters: Option<Arc<str>>,
+        scratch: Option<File>,
         output: output::SharedOutput,
         progress: Box<dyn progress::Progress>,
     ) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(RESOURCES_MAX);
+        table.set_max_capacity(match scratch {
+            Some(_) => RESOURCES_WITH_FILES_MAX,
+            None => RESOURCES_MAX,
+        });
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HTTP_FIELDS_BYTES_MAX);
         Self {
@@ -145,6 +155,7 @@ impl Capabilities {
             http,
             denied_http: http::DeniedHttp::default(),
             network: network::DeniedNetwork::default(),
+            scratch,
             table,
             output,
             progress,
@@ -213,6 +224,7 @@ pub(crate) fn link<T: Guest>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     network::link_denials(linker)?;
+    scratch::link(linker)?;
     wit::types::add_to_linker::<T, Task>(linker, T::called)?;
     wit::input::add_to_linker::<T, Task>(linker, T::called)?;
     wit::output::add_to_linker::<T, Task>(linker, T::called)?;

@@ -64,6 +64,9 @@ pub(super) enum Command {
     /// Compile a component for a host; hosts start this by themselves
     #[command(hide = true)]
     Compile(ChildArguments),
+    /// Make private disks for a host; hosts start this by themselves
+    #[command(hide = true)]
+    Scratch(ChildArguments),
     /// Print the script that completes this program's arguments in a shell
     Completions {
         /// The shell
@@ -103,6 +106,9 @@ pub(super) struct ProbeArguments {
     /// Try this
     #[arg(long)]
     pub(super) attack: Option<String>,
+    /// With a private disk
+    #[arg(long)]
+    pub(super) disk: bool,
 }
 
 /// Form of the answer.

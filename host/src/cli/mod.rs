@@ -65,7 +65,7 @@ fn probe(arguments: &ProbeArguments) -> ExitCode {
     let left_out: Vec<_> = arguments.without.iter().filter_map(|name| Layer::find(name)).collect();
     let attack = arguments.attack.as_deref();
     let attack = attack.and_then(|wanted| Attack::ALL.iter().find(|(name, _)| *name == wanted));
-    serve_probe(&left_out, attack.map(|(_, attack)| *attack))
+    serve_probe(&left_out, attack.map(|(_, attack)| *attack), arguments.disk)
 }
 
 /// A child reads no configuration: its host tells it what to put on.
@@ -104,6 +104,10 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Probe(command) => Ok(probe(command)),
         Command::Compile(_) => {
             Ok(crate::registry::serve_compile(child_isolation(&arguments.settings)?))
+        }
+        Command::Scratch(_) => {
+            let isolation = child_isolation(&arguments.settings)?;
+            Ok(crate::process::scratch::serve_scratch(isolation))
         }
         Command::Worker(_) => Ok(crate::worker::serve(child_isolation(&arguments.settings)?)),
         Command::Completions { shell } => completions::completions(*shell),

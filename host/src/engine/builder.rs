@@ -29,6 +29,7 @@ use crate::executor::{Executor, LogStore, ProcessExecutor, Site, ThreadExecutor,
 use crate::inbox::Inbox;
 use crate::journal::{HostLock, Journal, MemoryJournal, NewRun, SqliteJournal};
 use crate::machine::Machine;
+use crate::process::scratch::ScratchMaker;
 use crate::registry::{CompileProgram, Registry, RegistrySettings};
 use crate::sandbox::{Sandbox, SandboxSettings};
 
@@ -165,6 +166,7 @@ impl EngineBuilder {
             machine,
             capacity: sizes.capacity,
             workers: sizes.workers,
+            scratch: Arc::new(ScratchMaker::new(self.worker_program.clone())),
             registry: Arc::new(Registry::new(sandbox.clone(), settings)),
             sandbox,
             base_dir: self.base_dir.take().unwrap_or_else(|| PathBuf::from(".")),
@@ -206,6 +208,7 @@ impl Prepared {
             sandbox: workbench.sandbox.clone(),
             registry: Arc::clone(&workbench.registry),
             results: state.results.clone(),
+            scratch: Arc::clone(&workbench.scratch),
             logs: state.logs,
             environment: builder.environment,
             inbox: Arc::clone(&inbox),

@@ -11,13 +11,17 @@ use pframe_core::config::Config;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName};
 use pframe_core::resources::Capacity;
-use pframe_core::units::Timestamp;
+use pframe_core::units::{ByteSize, Timestamp};
 
 use super::admission::{self, Job, Planned};
 use super::clock::Clock;
 use crate::machine::Machine;
+use crate::process::scratch::ScratchMaker;
 use crate::registry::Registry;
 use crate::sandbox::{Sandbox, Task};
+
+/// The disk that is made to see whether disks can be made.
+const DISK_TRIED: ByteSize = ByteSize::mib(1);
 
 /// What is known about a registered component.
 #[derive(Debug, Clone)]
@@ -54,6 +58,8 @@ pub(crate) struct Workbench {
     pub(super) workers: u32,
     pub(super) sandbox: Sandbox,
     pub(super) registry: Arc<Registry>,
+    /// Makes the private disks of attempts.
+    pub(super) scratch: Arc<ScratchMaker>,
     pub(super) base_dir: PathBuf,
     pub(super) tasks: RwLock<BTreeMap<TaskName, Arc<Task>>>,
 }
@@ -90,7 +96,13 @@ impl Workbench {
     pub(crate) fn plan(&self, job: &Job) -> Result<Planned, Fault> {
         let now = Clock::start(Timestamp::default()).now();
         let task = self.task(&job.task)?;
-        admission::plan(job, &task, &self.config, &self.machine, &self.base_dir, now)
+        let planned =
+            admission::plan(job, &task, &self.config, &self.machine, &self.base_dir, now)?;
+        if planned.spec.limits.disk > ByteSize::ZERO {
+            // Whether disks can be made here is known before anything is accepted.
+            self.scratch.make(DISK_TRIED)?;
+        }
+        Ok(planned)
     }
 
     /// What is known about a registered task type.

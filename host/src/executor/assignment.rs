@@ -3,6 +3,7 @@
 //! Owns: opening sources and earlier outputs, and checking them once more at the end.
 //! Never: talks to a guest.
 
+use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,7 +11,9 @@ use pframe_core::chunking::check_cuts;
 use pframe_core::event::Output;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::job::{Grant, JobSpec};
+use pframe_core::limits::Limits;
 use pframe_core::scheduler::{Outcome, Start, Work};
+use pframe_core::units::ByteSize;
 
 use super::Site;
 use crate::capability::Granted;
@@ -155,6 +158,11 @@ pub(super) fn granted(site: &Site, start: &Start) -> Result<Granted, Fault> {
         }
     }
     Ok(granted)
+}
+
+/// The disk that an attempt's limits give it: a new one for each.
+pub(super) fn scratch(site: &Site, limits: &Limits) -> Result<Option<File>, Fault> {
+    (limits.disk > ByteSize::ZERO).then(|| site.scratch.make(limits.disk)).transpose()
 }
 
 fn variable(site: &Site, name: &str) -> Result<String, Fault> {

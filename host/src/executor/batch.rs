@@ -15,7 +15,7 @@ use pframe_core::limits::Usage;
 use pframe_core::scheduler::{Message, Outcome, Start, Work};
 
 use super::Site;
-use super::assignment::{granted, join, outcome, prepare};
+use super::assignment::{granted, join, outcome, prepare, scratch};
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::ProgressSink;
 use crate::capability::stdio::Capture;
@@ -63,12 +63,14 @@ async fn perform(
         Fault::new(Code::Bug).detail("the component of an accepted job is not ready")
     })?;
     let prepared = prepare(site, start)?;
+    let scratch = scratch(site, &start.job.limits)?;
     let talk = Capture::default();
     let order = Order {
         assignment: prepared.assignment,
         parameters: Arc::clone(&start.job.parameters),
         limits: start.job.limits,
         granted: granted(site, start)?,
+        scratch,
         stop,
         progress: Box::new(ProgressSink::new(&site.progress, start.attempt.clone())),
         output: SharedOutput::new(site.results.writer(), start.job.limits.output),

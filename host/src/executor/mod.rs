@@ -29,6 +29,7 @@ use crate::capability::progress::ProgressBoard;
 use crate::data::publish::publish;
 use crate::data::results::ResultStore;
 use crate::inbox::Inbox;
+use crate::process::scratch::ScratchMaker;
 use crate::registry::Registry;
 use crate::sandbox::Sandbox;
 
@@ -50,6 +51,8 @@ pub(crate) struct Site {
     pub(crate) sandbox: Sandbox,
     pub(crate) registry: Arc<Registry>,
     pub(crate) results: ResultStore,
+    /// Makes the private disks of attempts.
+    pub(crate) scratch: Arc<ScratchMaker>,
     pub(crate) logs: Option<LogStore>,
     /// Values of the environment variables that some tenant may be granted.
     pub(crate) environment: BTreeMap<String, String>,

@@ -20,10 +20,10 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::frame::{FrameError, Incoming};
+use super::frame::{Frame, FrameError, Incoming};
 use super::group::MemoryGroup;
 
-/// How long a child may take to say which process it is.
+/// How long a child may take to say which process it is, or to answer the host's own question.
 const START_PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of a dead child's last words that are kept.
 const LAST_WORDS_BYTES_MAX: u64 = 4096;
@@ -78,6 +78,7 @@ impl ChildProcess {
         let inner = set_socket_timeout(&ours, Timeout::Recv, Some(START_PATIENCE))
             .map_err(|error| FrameError::Io(error.into()))
             .and_then(|()| receive_frame_in_time(incoming, ours.as_fd()))
+            .and_then(|frame| frame.message::<u32>())
             .and_then(|number| {
                 let number = i32::try_from(number).ok().and_then(Pid::from_raw);
                 number.ok_or(FrameError::Malformed("no process has that number"))
@@ -98,6 +99,11 @@ impl ChildProcess {
                 Err(fault(&format!("{error}{}", last_words(&mut child))))
             }
         }
+    }
+
+    /// Waits for a frame of a child that does not wait for anybody else.
+    pub(super) fn hear(&self, incoming: &mut Incoming) -> Result<Frame, FrameError> {
+        receive_frame_in_time(incoming, self.line())
     }
 
     pub(crate) fn line(&self) -> BorrowedFd<'_> {
@@ -196,11 +202,14 @@ impl Drop for ChildProcess {
     }
 }
 
-fn receive_frame_in_time(incoming: &mut Incoming, line: BorrowedFd<'_>) -> Result<u32, FrameError> {
+fn receive_frame_in_time(
+    incoming: &mut Incoming,
+    line: BorrowedFd<'_>,
+) -> Result<Frame, FrameError> {
     let started = std::time::Instant::now();
     loop {
         if let Some(frame) = incoming.next()? {
-            return frame.message();
+            return Ok(frame);
         }
         if !incoming.receive(line)? && started.elapsed() >= START_PATIENCE {
             return Err(FrameError::Malformed("it said nothing in time"));

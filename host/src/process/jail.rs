@@ -150,13 +150,17 @@ impl Jail {
         Ok(jail)
     }
 
-    /// Closes what the child needed to get ready: the file system, the rights, and everything by name.
-    pub(crate) fn close(&mut self, limits: &[(Resource, u64)]) {
+    /// Closes what the child needed to get ready: the file system, the rights, and everything by name. What is left is
+    /// the directory `disk`, if it has one.
+    pub(crate) fn close(&mut self, limits: &[(Resource, u64)], disk: Option<BorrowedFd<'_>>) {
         if self.isolation == Isolation::Off && !limits.is_empty() {
             // What bounds the work itself holds without a jail too.
             let _ = limit_resources(limits);
         }
-        self.put_on(Layer::ResourceLimits, || limit_resources(limits));
+        // A disk has its own size; without one there is no file to write.
+        let no_files = [(Resource::Fsize, 0)];
+        let files = if disk.is_none() { &no_files[..] } else { &[] };
+        self.put_on(Layer::ResourceLimits, || limit_resources(&[limits, files].concat()));
         let is_separate = self.holds(Layer::Namespaces);
         self.put_on(Layer::EmptyRoot, || match is_separate {
             true => empty_root(),
@@ -164,7 +168,7 @@ impl Jail {
         });
         self.put_on(Layer::NoCapabilities, drop_capabilities);
         self.put_on(Layer::NotDumpable, undumpable);
-        self.put_on(Layer::Landlock, landlock);
+        self.put_on(Layer::Landlock, || landlock(disk));
     }
 
     /// Cuts the system calls of all threads down to those of the phase. A later phase can only take more away.
@@ -323,12 +327,8 @@ fn guard(line: BorrowedFd<'_>, inner: i32, go: std::os::fd::OwnedFd) -> ! {
 }
 
 fn limit_resources(limits: &[(Resource, u64)]) -> Result<(), String> {
-    let always = [
-        (Resource::Core, 0),
-        (Resource::Nofile, DESCRIPTORS_MAX),
-        (Resource::Fsize, 0),
-        (Resource::Memlock, 64 << 10),
-    ];
+    let always =
+        [(Resource::Core, 0), (Resource::Nofile, DESCRIPTORS_MAX), (Resource::Memlock, 64 << 10)];
     for &(resource, most) in always.iter().chain(limits) {
         let now = rustix::process::getrlimit(resource);
         let most = now.maximum.map_or(most, |maximum| maximum.min(most));
@@ -372,11 +372,19 @@ fn undumpable() -> Result<(), String> {
 }
 
 /// Denies everything that Landlock knows: its second version is demanded, every newer right taken where the kernel has it.
-fn landlock() -> Result<(), String> {
+/// On `disk` plain files and directories can be made and used.
+fn landlock(disk: Option<BorrowedFd<'_>>) -> Result<(), String> {
     use landlock::{
-        ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr,
-        RulesetStatus, Scope,
+        ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, Ruleset,
+        RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
     };
+    let never = AccessFs::Execute
+        | AccessFs::MakeChar
+        | AccessFs::MakeBlock
+        | AccessFs::MakeFifo
+        | AccessFs::MakeSock
+        | AccessFs::IoctlDev;
+    let on_disk = AccessFs::from_all(ABI::V6) & !never;
     let restrict = || {
         Ruleset::default()
             .set_compatibility(CompatLevel::HardRequirement)
@@ -386,8 +394,9 @@ fn landlock() -> Result<(), String> {
             .handle_access(AccessNet::from_all(ABI::V6))?
             .scope(Scope::from_all(ABI::V6))?
             .create()?
+            .add_rules(disk.map(|disk| Ok::<_, RulesetError>(PathBeneath::new(disk, on_disk))))?
             .restrict_self()
     };
-    let status = restrict().map_err(|error: landlock::RulesetError| error.to_string())?;
+    let status = restrict().map_err(|error: RulesetError| error.to_string())?;
     check(status.ruleset != RulesetStatus::NotEnforced, "the kernel does not enforce it")
 }

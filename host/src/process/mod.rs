@@ -2,7 +2,7 @@
 //!
 //! Owns: the line between host and child ([`frame`]), a child's start and end ([`child`]), the kernel's hold on its memory
 //! ([`group`]), and the layers around it
-//! ([`jail`], [`syscalls`]), with the proof that they hold ([`probe`]).
+//! ([`jail`], [`syscalls`]), with the proof that they hold ([`probe`]); private disks for attempts ([`scratch`]).
 //! Never: knows what a child does; roles are `registry/compile.rs` and `worker/`.
 
 pub(crate) mod child;
@@ -11,4 +11,5 @@ pub(crate) mod group;
 pub(crate) mod jail;
 pub(crate) mod memory;
 pub(crate) mod probe;
+pub(crate) mod scratch;
 pub(crate) mod syscalls;

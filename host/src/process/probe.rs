@@ -6,18 +6,23 @@
 #![expect(unsafe_code, reason = "attacks are raw system calls; none touches memory that is in use")]
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
 
 use pframe_core::config::Isolation;
 use pframe_core::fault::{Code, Fault};
+use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, Serialize};
 
 use super::child::ChildProcess;
 use super::frame::{FrameError, Incoming, Outgoing, receive_frame};
 use super::jail::{Jail, Layer, LayerState};
+use super::scratch::disk;
 use super::syscalls::Phase;
+
+/// Bytes of the disk that an attacker has.
+const DISK_BYTES: u64 = 1 << 20;
 
 /// Something that a taken-over worker would try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +63,15 @@ pub(crate) enum Attack {
     RaiseLimit,
     /// Use a right of the namespace's root.
     UseCapability,
+    /// Leave the private disk, if there is one, upwards.
+    LeaveDisk,
+    /// Make a device on the private disk, or in the root directory.
+    MakeDevice,
 }
 
 impl Attack {
     /// Every attack.
-    pub(crate) const ALL: [(&str, Self); 18] = [
+    pub(crate) const ALL: [(&str, Self); 20] = [
         ("read-file", Self::ReadFile),
         ("list-root", Self::ListRoot),
         ("see-processes", Self::SeeProcesses),
@@ -81,10 +90,12 @@ impl Attack {
         ("page-faults", Self::PageFaults),
         ("raise-limit", Self::RaiseLimit),
         ("use-capability", Self::UseCapability),
+        ("leave-disk", Self::LeaveDisk),
+        ("make-device", Self::MakeDevice),
     ];
 
     /// True where it worked. It may also be the end of this process.
-    fn works(self) -> bool {
+    fn works(self, disk: Option<&OwnedFd>) -> bool {
         let null = std::ptr::null::<u8>();
         let call = |number, one: i64, two: i64, three: i64| {
             // SAFETY: the arguments are numbers, null pointers or pointers to constants; see each attack.
@@ -143,6 +154,16 @@ impl Attack {
                 setrlimit(Resource::Nofile, more).is_ok()
             }
             Self::UseCapability => rustix::process::chroot("/").is_ok(),
+            Self::LeaveDisk => {
+                let Some(disk) = disk else { return false };
+                let path = format!("{}etc/passwd", "../".repeat(50));
+                openat(disk, path, OFlags::RDONLY, Mode::empty()).is_ok()
+            }
+            Self::MakeDevice => {
+                use rustix::fs::{CWD, FileType, mknodat};
+                let place = disk.map_or(CWD, AsFd::as_fd);
+                mknodat(place, "null", FileType::CharacterDevice, Mode::RWXU, 0x103).is_ok()
+            }
         }
     }
 }
@@ -156,7 +177,7 @@ pub(crate) struct Found {
 }
 
 /// How an attack ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
     /// The kernel ended the process.
     Killed,
@@ -166,11 +187,13 @@ pub(crate) enum Fate {
     Worked,
 }
 
-/// Puts a child into the jail, without some layers, and lets it try an attack; also which layers hold.
+/// Puts a child into the jail, without some layers, and lets it try an attack; also which layers hold. A worker for an
+/// attempt with a private disk may do more than others.
 pub(crate) fn probe(
     program: &Path,
     left_out: &[Layer],
     attack: Option<&str>,
+    has_disk: bool,
 ) -> Result<(Vec<LayerState>, Fate), Fault> {
     let left_out: Vec<_> = left_out.iter().map(|layer| layer.name()).collect();
     let left_out = left_out.join(",");
@@ -180,6 +203,9 @@ pub(crate) fn probe(
     }
     if let Some(attack) = attack {
         role.extend(["--attack", attack]);
+    }
+    if has_disk {
+        role.push("--disk");
     }
     let mut incoming = Incoming::without_descriptors();
     let mut child = ChildProcess::start(program, &role, Isolation::Strict, &mut incoming)?;
@@ -198,17 +224,18 @@ pub(crate) fn probe(
 }
 
 /// The child's life: says which layers hold, then whether the attack works.
-pub(crate) fn serve_probe(left_out: &[Layer], attack: Option<Attack>) -> ExitCode {
-    match live(left_out, attack) {
+pub(crate) fn serve_probe(left_out: &[Layer], attack: Option<Attack>, has_disk: bool) -> ExitCode {
+    match live(left_out, attack, has_disk) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn live(left_out: &[Layer], attack: Option<Attack>) -> Result<(), FrameError> {
+fn live(left_out: &[Layer], attack: Option<Attack>, has_disk: bool) -> Result<(), FrameError> {
     let mut jail = Jail::enter_without(left_out, Isolation::Strict, io::stdin().as_fd())?;
-    jail.close(&[]);
-    jail.seal(Phase::Run);
+    let disk = if has_disk { disk(DISK_BYTES).ok() } else { None };
+    jail.close(&[], disk.as_ref().map(AsFd::as_fd));
+    jail.seal(if has_disk { Phase::RunWithDisk } else { Phase::Run });
     let say = |attack_worked| {
         let mut outgoing = Outgoing::default();
         let found = Found { layers: jail.states().to_vec(), attack_worked };
@@ -216,5 +243,5 @@ fn live(left_out: &[Layer], attack: Option<Attack>) -> Result<(), FrameError> {
         outgoing.flush(io::stdin().as_fd())
     };
     say(false)?;
-    say(attack.is_some_and(Attack::works))
+    say(attack.is_some_and(|attack| attack.works(disk.as_ref())))
 }

@@ -17,6 +17,10 @@ pub(crate) enum Phase {
     Compile,
     /// Run guests: the same, timers, and the look at which pages a guest touched.
     Run,
+    /// Run guests that have a disk: the same, and files below descriptors.
+    RunWithDisk,
+    /// Make disks, for the host alone.
+    Mount,
 }
 
 /// The `ioctl` by which wasmtime asks which pages a guest wrote (`PAGEMAP_SCAN`, Linux 6.7).
@@ -72,6 +76,33 @@ const EVENTS: &[i64] = &[
     libc::SYS_eventfd2,
 ];
 
+/// Files of a guest's disk. The root directory is empty, so that every path begins at a descriptor; with `openat2`
+/// the kernel itself keeps it below that.
+const FILES: &[i64] = &[
+    libc::SYS_openat2,
+    libc::SYS_openat,
+    libc::SYS_newfstatat,
+    libc::SYS_fstatfs,
+    libc::SYS_getdents64,
+    libc::SYS_mkdirat,
+    libc::SYS_unlinkat,
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_readlinkat,
+    libc::SYS_utimensat,
+    libc::SYS_ftruncate,
+    libc::SYS_fsync,
+    libc::SYS_fdatasync,
+    libc::SYS_fadvise64,
+    libc::SYS_pwrite64,
+    libc::SYS_pwritev2,
+];
+/// A file system that is mounted nowhere.
+const MOUNTING: &[i64] =
+    &[libc::SYS_fsopen, libc::SYS_fsconfig, libc::SYS_fsmount, libc::SYS_openat];
+
 /// Applies the list of a phase to all threads of this process.
 pub(super) fn allow_only(phase: Phase) -> Result<(), String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
@@ -100,7 +131,7 @@ fn rules(phase: Phase) -> Result<Rules, seccompiler::BackendError> {
     // `abort` signals its own thread; no process but itself is in sight.
     let own_process = Condition::new(0, Len::Dword, Op::Eq, u64::from(std::process::id()))?;
     rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![own_process])?]);
-    if phase == Phase::Run {
+    if matches!(phase, Phase::Run | Phase::RunWithDisk) {
         rules.extend(EVENTS.iter().map(|call| (*call, Vec::new())));
         let scan = Condition::new(1, Len::Dword, Op::Eq, PAGEMAP_SCAN)?;
         rules.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![scan])?]);
@@ -108,9 +139,21 @@ fn rules(phase: Phase) -> Result<Rules, seccompiler::BackendError> {
     // A thread that was started just before says its name first.
     let name = Condition::new(0, Len::Dword, Op::Eq, u64::from(libc::PR_SET_NAME.unsigned_abs()))?;
     rules.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![name])?]);
+    let asks = |what: i32| {
+        let what = Condition::new(1, Len::Dword, Op::Eq, u64::from(what.unsigned_abs()))?;
+        SeccompRule::new(vec![what])
+    };
     // The standard library of a debug build looks whether a descriptor that it closes is open.
-    let is_open = Condition::new(1, Len::Dword, Op::Eq, u64::from(libc::F_GETFD.unsigned_abs()))?;
-    rules.insert(libc::SYS_fcntl, vec![SeccompRule::new(vec![is_open])?]);
+    let mut questions = vec![asks(libc::F_GETFD)?];
+    if phase == Phase::RunWithDisk {
+        rules.extend(FILES.iter().map(|call| (*call, Vec::new())));
+        // A list of a directory is read through a descriptor of its own.
+        questions.extend([asks(libc::F_GETFL)?, asks(libc::F_DUPFD_CLOEXEC)?]);
+    }
+    if phase == Phase::Mount {
+        rules.extend(MOUNTING.iter().map(|call| (*call, Vec::new())));
+    }
+    rules.insert(libc::SYS_fcntl, questions);
     Ok(rules)
 }
 

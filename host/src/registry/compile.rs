@@ -203,12 +203,15 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     let engine = compiler().map_err(|error| {
         FrameError::Io(io::Error::other(format!("the compiler cannot start: {error:#}")))
     })?;
-    jail.close(&[
-        (Resource::As, MEMORY_MAX.bytes()),
-        // A little more, so that the host, which knows why, comes first.
-        (Resource::Cpu, CPU_MAX.as_secs() + 5),
-        (Resource::Stack, 64 << 20),
-    ]);
+    jail.close(
+        &[
+            (Resource::As, MEMORY_MAX.bytes()),
+            // A little more, so that the host, which knows why, comes first.
+            (Resource::Cpu, CPU_MAX.as_secs() + 5),
+            (Resource::Stack, 64 << 20),
+        ],
+        None,
+    );
     jail.seal(Phase::Compile);
     let mut outgoing = Outgoing::default();
     if let Some(gap) = jail.gap().filter(|_| demands_layers) {

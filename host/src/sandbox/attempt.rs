@@ -3,6 +3,7 @@
 //! Owns: the order of things in an attempt and the account of what it used.
 //! Never: uses a store twice.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use pframe_core::fault::{Code, Fault, GuestText};
@@ -24,6 +25,7 @@ use crate::capability::bindings::pframe::task::types::{Failure, Span, Unit};
 use crate::capability::input::{ChunkHandle, Part, PartialsHandle, SourceHandle, Supply};
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::Progress;
+use crate::capability::scratch::is_full;
 use crate::capability::stdio::{Capture, GuestStdio};
 use crate::capability::{Capabilities, Granted, Guest};
 use crate::data::results::Finished;
@@ -58,6 +60,8 @@ pub(crate) struct Order {
     pub(crate) parameters: Arc<str>,
     pub(crate) limits: Limits,
     pub(crate) granted: Granted,
+    /// The attempt's private disk, if its limits give it one.
+    pub(crate) scratch: Option<File>,
     pub(crate) stop: Stop,
     pub(crate) progress: Box<dyn Progress>,
     pub(crate) output: SharedOutput,
@@ -74,7 +78,7 @@ pub(crate) async fn run(
     let talk = order.talk.clone();
     let mut attempt = Attempt::new(sandbox, task, order)?;
     let _watched = sandbox.ticker().watch();
-    let result = attempt.perform().await;
+    let result = attempt.perform().await.map_err(|fault| attempt.explain(fault));
     attempt.account(usage);
     result.map_err(|mut fault| {
         fault.stderr_tail = talk.tail(TAIL_LINES);
@@ -110,8 +114,14 @@ impl<'a> Attempt<'a> {
         };
         let parameters = command_chunk.is_some().then(|| Arc::clone(&order.parameters));
         let output = order.output.clone();
-        let capabilities =
-            Capabilities::new(order.granted, stdio, parameters, output, order.progress);
+        let capabilities = Capabilities::new(
+            order.granted,
+            stdio,
+            parameters,
+            order.scratch,
+            output,
+            order.progress,
+        );
         let state = AttemptState::new(capabilities, watch);
         let store = store(sandbox, state).map_err(|error| bug(&error))?;
         Ok(Self {
@@ -230,6 +240,21 @@ impl<'a> Attempt<'a> {
 
     fn finish_output(&mut self) -> Result<Product, Fault> {
         self.output.finish().map(Product::Output)
+    }
+
+    /// A handler that fails while its disk is full failed because of that, whatever it says.
+    fn explain(&mut self, fault: Fault) -> Fault {
+        let is_its_own = matches!(
+            fault.code,
+            Code::Trap | Code::NoResult | Code::Invalid | Code::Transient | Code::Permanent
+        );
+        let limit = self.store.data().watch.limits.disk;
+        let scratch = &self.store.data_mut().capabilities().scratch;
+        if !is_its_own || !scratch.as_ref().is_some_and(is_full) {
+            return fault;
+        }
+        let full = Fault::new(Code::Disk).hit("limits.disk", limit, "all of it");
+        Fault { code: full.code, hit: full.hit, ..fault }
     }
 
     fn fuel_used(&self) -> Fuel {

@@ -16,12 +16,15 @@ use crate::process::jail::LayerState;
 /// From the host to a worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToWorker {
-    /// The first word: the component that this worker serves. Its compiled code comes as a descriptor.
+    /// The first word: the component that this worker serves. Its compiled code comes as a descriptor, and after it the
+    /// root directory of a disk for the one attempt that such a worker runs.
     Load {
         /// Names the component.
         component: Digest,
         /// The most memory that an attempt here can be granted.
         memory_max: ByteSize,
+        /// A disk comes along.
+        has_disk: bool,
     },
     /// Run an attempt, after those that were ordered before it.
     Run(Box<RunOrder>),

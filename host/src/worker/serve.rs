@@ -11,10 +11,12 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use pframe_core::config::Isolation;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::limits::Usage;
+use pframe_core::units::ByteSize;
 
 use super::desk::{Desk, Ordered, open};
 use super::protocol::{Ending, FromWorker, OrderedWork, RunOrder, ToWorker};
@@ -31,6 +33,9 @@ use crate::sandbox::{Assignment, Order, Product, Sandbox, SandboxSettings, Stop,
 
 /// Sandboxes that a worker reserves room for: one runs, the one before may still be cleaned up.
 const SANDBOXES: u32 = 4;
+
+/// Longer than any worker lives: no thread can be started in the place of one that ended.
+const FOR_EVER: Duration = Duration::from_hours(24 * 365);
 
 /// Serves the line on stdin until it closes.
 pub(crate) fn serve(isolation: Isolation) -> ExitCode {
@@ -56,10 +61,21 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     let mut incoming = Incoming::with_descriptors();
     let first = receive_frame(&mut incoming, line.as_fd())?;
     let desk = Arc::new(Desk::new(line));
-    let prepared = prepare(first);
-    jail.close(&[]);
+    let (prepared, mut scratch) = match prepare(first) {
+        Ok((sandbox, task, scratch)) => (Ok((sandbox, task)), scratch),
+        Err(fault) => (Err(fault), None),
+    };
+    jail.close(&[], scratch.as_ref().map(AsFd::as_fd));
     // All threads stand before the last layer, which holds for all of them.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .max_blocking_threads(1)
+        .thread_keep_alive(FOR_EVER)
+        .build()?;
+    if scratch.is_some() {
+        // Streams into files write on a thread beside the guest's.
+        let _ = runtime.block_on(runtime.spawn_blocking(|| ()));
+    }
     let reader = Arc::clone(&desk);
     let (go, wait) = std::sync::mpsc::channel::<()>();
     std::thread::Builder::new().name("pframe-line".into()).spawn(move || {
@@ -70,7 +86,7 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     if let Ok((sandbox, _)) = &prepared {
         sandbox.ticker().start();
     }
-    jail.seal(Phase::Run);
+    jail.seal(if scratch.is_some() { Phase::RunWithDisk } else { Phase::Run });
     let (sandbox, task) = match (prepared, jail.gap()) {
         (Err(fault), _) => return desk.send(&FromWorker::Refused((&fault).into())),
         (Ok(_), Some(gap)) => {
@@ -84,24 +100,29 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     desk.send(&FromWorker::Ready(jail.states().to_vec()))?;
     let _ = go.send(());
     while let Some(ordered) = desk.next_order() {
-        runtime.block_on(work(&desk, &sandbox, &task, ordered))?;
+        runtime.block_on(work(&desk, &sandbox, &task, ordered, scratch.take()))?;
     }
     Ok(())
 }
 
 /// Loads the component that this worker serves.
-fn prepare(first: Frame) -> Result<(Sandbox, Task), Fault> {
+fn prepare(first: Frame) -> Result<(Sandbox, Task, Option<File>), Fault> {
     let protocol = |what: &str| Fault::new(Code::Protocol).detail(what);
-    let Ok(ToWorker::Load { component, memory_max }) = first.message() else {
+    let Ok(ToWorker::Load { component, memory_max, has_disk }) = first.message() else {
         return Err(protocol("the first word is not a component"));
     };
     let mut descriptors = first.descriptors.into_iter();
     let artefact = descriptors.next().ok_or_else(|| protocol("no compiled code came along"))?;
+    let scratch = match (has_disk, descriptors.next()) {
+        (false, None) => None,
+        (true, Some(scratch)) => Some(File::from(scratch)),
+        (..) => return Err(protocol("not the descriptors that were named")),
+    };
     let sandbox = Sandbox::new(SandboxSettings { attempts: SANDBOXES, memory_max })?;
     let loaded = load_artefact_file(sandbox.engine(), &File::from(artefact))
         .map_err(|error| Fault::new(Code::Bug).detail(format!("loading: {error:#}")))?;
     let task = Task::link(&sandbox, component, &loaded)?;
-    Ok((sandbox, task))
+    Ok((sandbox, task, scratch))
 }
 
 /// One order, from its beginning to its last word.
@@ -110,12 +131,14 @@ async fn work(
     sandbox: &Sandbox,
     task: &Task,
     ordered: Ordered,
+    scratch: Option<File>,
 ) -> Result<(), FrameError> {
     let number = ordered.order.order;
     let mut usage = Usage::default();
     let talk = Capture::default();
     let result = {
-        let attempt = pin!(perform(desk, sandbox, task, ordered, talk.clone(), &mut usage));
+        let attempt =
+            pin!(perform(desk, sandbox, task, ordered, scratch, talk.clone(), &mut usage));
         watch(desk, attempt).await?
     };
     desk.done();
@@ -151,6 +174,7 @@ async fn perform(
     sandbox: &Sandbox,
     task: &Task,
     ordered: Ordered,
+    scratch: Option<File>,
     talk: Capture,
     usage: &mut Usage,
 ) -> Result<Product, Fault> {
@@ -158,13 +182,14 @@ async fn perform(
         return Err(fault);
     }
     let stop = ordered.stop.clone();
-    let order = sandbox_order(desk, ordered, stop, talk)?;
+    let order = sandbox_order(desk, ordered, scratch, stop, talk)?;
     run(sandbox, task, order, usage).await
 }
 
 fn sandbox_order(
     desk: &Arc<Desk>,
     ordered: Ordered,
+    scratch: Option<File>,
     stop: Stop,
     talk: Capture,
 ) -> Result<Order, Fault> {
@@ -182,11 +207,15 @@ fn sandbox_order(
             Assignment::Run(Box::new(chunk))
         }
     };
+    if scratch.is_some() != (limits.disk > ByteSize::ZERO) {
+        return Err(Fault::new(Code::Protocol).detail("a disk that is not as its limit says"));
+    }
     Ok(Order {
         assignment,
         parameters: parameters.into(),
         limits,
         granted,
+        scratch,
         stop,
         progress: Box::new(RemoteProgress::new(desk)),
         output: SharedOutput::new(RemoteOutput::new(desk), limits.output),

@@ -38,14 +38,15 @@ impl Config {
     pub fn resolve(&self, job: &JobRequest) -> Result<Resolved, Fault> {
         let nothing = JobType::default();
         let job_type = self.job_types.get(&job.task).unwrap_or(&nothing);
+        let limits = self.limits(job, job_type)?;
         Ok(Resolved {
             chunking: job
                 .chunking
                 .clone()
                 .or_else(|| job_type.chunking.clone())
                 .unwrap_or(Chunking::None),
-            limits: self.limits(job, job_type)?,
-            requirements: self.requirements(job, job_type)?,
+            limits,
+            requirements: self.requirements(job, job_type, &limits)?,
             retry: RetryPolicy {
                 retries_max: job.retries_max.unwrap_or(self.retry.retries_max),
                 ..self.retry
@@ -65,15 +66,22 @@ impl Config {
         };
         let limits = job.limits.or(job_type.limits).resolve(default);
         self.within_ceiling("limits.memory", limits.memory)?;
+        self.within_ceiling("limits.memory` with `limits.disk", with_disk(limits.memory, &limits))?;
         Ok(limits)
     }
 
-    fn requirements(&self, job: &JobRequest, job_type: &JobType) -> Result<Requirements, Fault> {
+    /// A private disk is memory: what is stated for the guest grows by it, while the ceiling covers both.
+    fn requirements(
+        &self,
+        job: &JobRequest,
+        job_type: &JobType,
+        limits: &Limits,
+    ) -> Result<Requirements, Fault> {
         let stated = job.requirements.or(job_type.requirements);
         let built_in = Requirements::default();
         let requirements = Requirements {
             cpu: stated.cpu.unwrap_or(built_in.cpu),
-            memory: stated.memory.or(self.memory_per_job),
+            memory: stated.memory.map(|memory| with_disk(memory, limits)).or(self.memory_per_job),
             gpu_memory: stated.gpu_memory.unwrap_or(built_in.gpu_memory),
         };
         self.within_ceiling(
@@ -113,6 +121,10 @@ impl Config {
         grants.dedup();
         Ok(grants)
     }
+}
+
+fn with_disk(memory: ByteSize, limits: &Limits) -> ByteSize {
+    ByteSize(memory.bytes().saturating_add(limits.disk.bytes()))
 }
 
 fn parameters(own: &Json, defaults: &Map<String, Json>) -> Json {

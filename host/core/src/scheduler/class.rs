@@ -20,6 +20,8 @@ pub(crate) struct Shape {
     pub(crate) requirements: Requirements,
     /// The most that an estimate of memory may reach; zero where memory is stated.
     pub(crate) memory_limit: ByteSize,
+    /// What an attempt's private disk, which is memory, adds to the estimate; zero where memory is stated.
+    pub(crate) disk: ByteSize,
     pub(crate) batch: Option<u32>,
 }
 

@@ -60,6 +60,10 @@ impl Queue {
                 Some(_) => ByteSize::ZERO,
                 None => spec.limits.memory,
             },
+            disk: match spec.requirements.memory {
+                Some(_) => ByteSize::ZERO,
+                None => spec.limits.disk,
+            },
             batch: spec.batch,
         });
         if self.classes[class].jobs == 0 {

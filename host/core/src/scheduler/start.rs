@@ -16,6 +16,7 @@ use super::tenant::Tenant;
 use crate::event::Event;
 use crate::ids::{AttemptId, Step};
 use crate::resources::Capacity;
+use crate::units::ByteSize;
 
 /// Classes looked at in one pick. What stands behind them waits until something in front starts,
 /// which the hold makes sure of.
@@ -135,10 +136,10 @@ impl Scheduler {
         let component = &self.queue.components[shape.component];
         Capacity {
             cpu: shape.requirements.cpu,
-            memory: shape
-                .requirements
-                .memory
-                .unwrap_or_else(|| component.memory(shape.memory_limit)),
+            memory: shape.requirements.memory.unwrap_or_else(|| {
+                let guest = component.memory(shape.memory_limit);
+                ByteSize(guest.bytes().saturating_add(shape.disk.bytes()))
+            }),
             gpu_memory: shape.requirements.gpu_memory,
             attempts: 1,
         }

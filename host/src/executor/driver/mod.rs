@@ -14,12 +14,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pframe_core::fault::{Code, Fault, Retry};
-use pframe_core::limits::Usage;
+use pframe_core::limits::{Limits, Usage};
 use pframe_core::scheduler::{Message, Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use super::assignment::{Unchanged, granted, open};
+use super::assignment::{Unchanged, granted, open, scratch};
 use super::handover::Found;
 use super::processes::{Assigned, Floor, Post, Served};
 use super::sent::Sent;
@@ -72,6 +72,8 @@ struct Worker {
     outgoing: Outgoing,
     /// It stands in its jail with its component loaded.
     is_ready: bool,
+    /// It was made for one attempt, with that attempt's disk.
+    has_disk: bool,
     started: Instant,
     heard: Instant,
     /// When its clocks were looked at.
@@ -195,9 +197,18 @@ impl Driver {
         self.watch_clocks()
     }
 
-    /// Orders what the worker has room for.
+    /// Orders what the worker has room for. An attempt with a disk has a worker of its own, that no other comes near:
+    /// it is made with the disk and ends with the attempt.
     fn fill(&mut self) -> Result<(), Loss> {
         while self.sent.len() < SENT_MAX {
+            let next = self.waiting.front().map(|(start, _)| start.job.limits.disk);
+            let has_disk = self.worker.as_ref().is_some_and(|worker| worker.has_disk);
+            if has_disk || next.is_some_and(|disk| disk > ByteSize::ZERO) {
+                if !self.sent.is_empty() {
+                    break;
+                }
+                self.worker = None;
+            }
             let Some((start, stop)) = self.waiting.pop_front() else { break };
             let refused = stop.requested().or_else(|| self.floor.quarantine(&self.served));
             let sent = match refused {
@@ -255,8 +266,9 @@ impl Driver {
         // All attempts in one worker are of one job's shape, but perhaps of two jobs with other limits: the larger counts.
         let others = self.sent.iter().map(|sent| sent.start.job.limits.memory);
         let memory = others.fold(start.job.limits.memory, ByteSize::max);
-        let worker = self.worker()?;
-        worker.memory_max = ByteSize(memory.bytes() + OVERHEAD.bytes());
+        let disk = start.job.limits.disk;
+        let worker = self.worker(&start.job.limits)?;
+        worker.memory_max = ByteSize(memory.bytes() + disk.bytes() + OVERHEAD.bytes());
         worker.child.hold_memory(worker.memory_max);
         worker.outgoing.push(&ToWorker::Run(Box::new(order)), descriptors).map_err(|error| {
             Fault::new(Code::TooBig).detail(format!("an order for a worker: {error}"))
@@ -272,27 +284,30 @@ impl Driver {
     }
 
     /// The worker, started if there is none.
-    fn worker(&mut self) -> Result<&mut Worker, Fault> {
+    fn worker(&mut self, limits: &Limits) -> Result<&mut Worker, Fault> {
         if self.worker.is_none() {
-            self.worker = Some(self.start_worker()?);
+            self.worker = Some(self.start_worker(limits)?);
             self.has_unread = true;
         }
         Ok(self.worker.as_mut().expect("it was started just now"))
     }
 
-    fn start_worker(&self) -> Result<Worker, Fault> {
+    fn start_worker(&self, limits: &Limits) -> Result<Worker, Fault> {
         let Floor { program, site, .. } = &*self.floor;
         let component = self.served.1;
-        let artefact = site.registry.artefact(&component)?;
+        let mut descriptors = vec![site.registry.artefact(&component)?];
+        let scratch = scratch(site, limits)?;
+        let has_disk = scratch.is_some();
+        descriptors.extend(scratch.map(OwnedFd::from));
         let mut incoming = Incoming::without_descriptors();
         let child =
             ChildProcess::start(&program.path, &["worker"], program.isolation, &mut incoming)?;
         rustix::io::ioctl_fionbio(child.line(), true)
             .map_err(|error| Fault::new(Code::WorkerUnusable).detail(error.to_string()))?;
         let mut outgoing = Outgoing::default();
-        let load = ToWorker::Load { component, memory_max: program.memory_max };
+        let load = ToWorker::Load { component, memory_max: program.memory_max, has_disk };
         outgoing
-            .push(&load, vec![artefact])
+            .push(&load, descriptors)
             .map_err(|error| Fault::new(Code::WorkerUnusable).detail(error.to_string()))?;
         let now = Instant::now();
         Ok(Worker {
@@ -300,6 +315,7 @@ impl Driver {
             incoming,
             outgoing,
             is_ready: false,
+            has_disk,
             started: now,
             heard: now,
             looked: now,

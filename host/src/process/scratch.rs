@@ -1,0 +1,162 @@
+//! Private disks for attempts: each a file system in memory of a fixed size that no directory shows.
+//!
+//! Owns: the child that makes them ([`serve_scratch`]). It may mount inside namespaces of its own, and speaks with the host alone.
+//! Never: attaches a disk anywhere. Who holds its descriptor reaches it, and when the last one is closed it is gone.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+
+use pframe_core::config::Isolation;
+use pframe_core::fault::{Code, Fault};
+use pframe_core::units::ByteSize;
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount,
+    fsopen,
+};
+use serde::{Deserialize, Serialize};
+
+use super::child::ChildProcess;
+use super::frame::{FrameError, Incoming, Outgoing, receive_frame};
+use super::jail::Jail;
+use super::syscalls::Phase;
+
+/// A file with anything in it takes this much of a disk.
+const PAGE_BYTES: u64 = 4096;
+/// Files and directories that a disk has room for: what each costs the kernel beside its bytes is not counted.
+const INODES: std::ops::RangeInclusive<u64> = 16..=10_000;
+
+/// From the host: make a disk of so many bytes.
+#[derive(Debug, Serialize, Deserialize)]
+struct Make {
+    bytes: u64,
+}
+
+/// From the child: the disk comes beside it, or this is why there is none.
+type Made = Result<(), String>;
+
+/// Asks for disks; the child that makes them is started by the first who needs one.
+#[derive(Debug)]
+pub(crate) struct ScratchMaker {
+    program: Option<PathBuf>,
+    child: Mutex<Option<Line>>,
+}
+
+#[derive(Debug)]
+struct Line {
+    child: ChildProcess,
+    incoming: Incoming,
+}
+
+impl ScratchMaker {
+    /// Disks made by this program in a child of its own.
+    pub(crate) fn new(program: Option<PathBuf>) -> Self {
+        Self { program, child: Mutex::default() }
+    }
+
+    /// An empty disk: its root directory.
+    pub(crate) fn make(&self, size: ByteSize) -> Result<File, Fault> {
+        let mut line = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let Line { child, incoming } = match &mut *line {
+            Some(line) => line,
+            none => none.insert(self.start()?),
+        };
+        match ask(child, incoming, size) {
+            Ok(answer) => answer.map_err(|why| unavailable(&why)),
+            Err(error) => {
+                // The next who asks gets a new one.
+                *line = None;
+                Err(unavailable(&error.to_string()))
+            }
+        }
+    }
+
+    fn start(&self) -> Result<Line, Fault> {
+        let program = self.program.as_deref().ok_or_else(|| {
+            unavailable("`EngineBuilder::worker_program` names no program that could make it")
+        })?;
+        let mut incoming = Incoming::with_descriptors();
+        // Without namespaces it can still work where the host is allowed to mount.
+        let isolation = Isolation::Container;
+        let child = ChildProcess::start(program, &["scratch"], isolation, &mut incoming)?;
+        Ok(Line { child, incoming })
+    }
+}
+
+fn unavailable(why: &str) -> Fault {
+    Fault::new(Code::WorkerUnusable)
+        .detail(format!("a private disk (`limits.disk`) cannot be made here: {why}"))
+}
+
+fn ask(
+    child: &ChildProcess,
+    incoming: &mut Incoming,
+    size: ByteSize,
+) -> Result<Result<File, String>, FrameError> {
+    let mut outgoing = Outgoing::default();
+    outgoing.push(&Make { bytes: size.bytes() }, Vec::new())?;
+    outgoing.flush(child.line())?;
+    let frame = child.hear(incoming)?;
+    if let Err(why) = frame.message::<Made>()? {
+        return Ok(Err(why));
+    }
+    let disk = frame.descriptors.into_iter().next();
+    Ok(disk.map(File::from).ok_or_else(|| "no disk came along".to_owned()))
+}
+
+/// The child's life: make what is asked for until the line closes.
+pub(crate) fn serve_scratch(isolation: Isolation) -> ExitCode {
+    match live(isolation) {
+        Ok(()) | Err(FrameError::Closed) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = rustix::io::write(io::stderr(), format!("scratch: {error}\n").as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn live(isolation: Isolation) -> Result<(), FrameError> {
+    let mut jail = Jail::enter(isolation, io::stdin().as_fd())?;
+    let line = io::stdin().as_fd().try_clone_to_owned()?;
+    let mut incoming = Incoming::without_descriptors();
+    jail.seal(Phase::Mount);
+    loop {
+        let frame = receive_frame(&mut incoming, line.as_fd())?;
+        let mut outgoing = Outgoing::default();
+        let Make { bytes } = frame.message()?;
+        match disk(bytes) {
+            Ok(disk) => outgoing.push(&Made::Ok(()), vec![disk])?,
+            Err(error) => outgoing.push(&Made::Err(why(error)), Vec::new())?,
+        }
+        outgoing.flush(line.as_fd())?;
+    }
+}
+
+fn why(error: rustix::io::Errno) -> String {
+    match error {
+        rustix::io::Errno::PERM => {
+            "the kernel, or whoever started this host, allows neither namespaces nor mounts".into()
+        }
+        error => io::Error::from(error).to_string(),
+    }
+}
+
+/// A new file system in memory that is mounted nowhere; the answer is its root directory.
+pub(super) fn disk(bytes: u64) -> rustix::io::Result<OwnedFd> {
+    let inodes = (bytes / PAGE_BYTES).clamp(*INODES.start(), *INODES.end());
+    let making = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    let making = making.as_fd();
+    fsconfig_set_string(making, "size", bytes.to_string())?;
+    fsconfig_set_string(making, "nr_inodes", inodes.to_string())?;
+    fsconfig_set_string(making, "mode", "0700")?;
+    fsconfig_create(making)?;
+    let quiet = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let mount = fsmount(making, FsMountFlags::FSMOUNT_CLOEXEC, quiet)?;
+    openat(&mount, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
