@@ -7,6 +7,11 @@ pub mod cli;
 pub(crate) mod data;
 pub mod engine;
 pub(crate) mod executor;
+#[cfg(feature = "failpoints")]
+#[doc(hidden)]
+pub mod failpoint;
+#[cfg(not(feature = "failpoints"))]
+pub(crate) mod failpoint;
 pub(crate) mod inbox;
 pub(crate) mod journal;
 pub mod machine;

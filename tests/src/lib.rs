@@ -9,6 +9,7 @@ pub mod component;
 pub mod diary;
 pub mod history;
 pub mod house;
+pub mod mixed;
 pub mod process;
 pub mod program;
 pub mod random;

@@ -134,15 +134,36 @@ impl Place {
         Ended::of(child)
     }
 
+    /// The same with a variable of the environment.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not end, or panics.
+    #[track_caller]
+    pub fn run_in(&self, arguments: &[&str], (name, value): (&str, &str)) -> Ended {
+        let child = self.command(arguments).env(name, value).spawn().expect("the program starts");
+        Ended::of(child)
+    }
+
     /// Starts the program and reads its events as they come.
     ///
     /// # Panics
     ///
     /// Where it does not start.
     pub fn start(&self, arguments: &[&str]) -> Running {
+        self.start_in(arguments, ("FAILPOINTS", ""))
+    }
+
+    /// The same with a variable of the environment.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not start.
+    pub fn start_in(&self, arguments: &[&str], (name, value): (&str, &str)) -> Running {
         let mut arguments = arguments.to_vec();
         arguments.push("--json");
-        let mut child = self.command(&arguments).spawn().expect("the program starts");
+        let mut child =
+            self.command(&arguments).env(name, value).spawn().expect("the program starts");
         let events = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
         Running { child, events }
     }

@@ -10,6 +10,7 @@ use pframe_core::fault::Code;
 use pframe_core::ids::JobId;
 use pframe_host::{EngineBuilder, Job};
 use pframe_tests::house::{House, config, evil_n, files_job, isolation, job, wait, with_timeout};
+use pframe_tests::process::{look, workers_of};
 use pframe_tests::program::binary;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -28,36 +29,6 @@ fn in_workers(builder: EngineBuilder) -> EngineBuilder {
 
 fn sleeper(milliseconds: u64) -> Job {
     evil_n("sleep-ms", milliseconds)
-}
-
-/// Parent, and arguments, of a process.
-fn look(process: i32) -> Option<(i32, String)> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?;
-    let arguments = fs::read(format!("/proc/{process}/cmdline")).ok()?;
-    Some((parent, String::from_utf8_lossy(&arguments).replace('\0', " ")))
-}
-
-fn processes() -> Vec<i32> {
-    let entries = fs::read_dir("/proc").expect("/proc is there").flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-}
-
-/// The workers of a host thread's process that do the work: with namespaces, those that another one guards.
-fn workers_of(host: i32) -> Vec<i32> {
-    let is_worker =
-        |process: i32| look(process).filter(|(_, said)| said.contains(" worker --stdio"));
-    let guards: Vec<i32> = processes()
-        .into_iter()
-        .filter(|process| is_worker(*process).is_some_and(|(parent, _)| parent == host))
-        .collect();
-    let inner = |guard: &i32| {
-        let children = processes().into_iter();
-        let mut children =
-            children.filter(|child| is_worker(*child).is_some_and(|(it, _)| it == *guard));
-        children.next().unwrap_or(*guard)
-    };
-    guards.iter().map(inner).collect()
 }
 
 fn signal(process: i32, signal: Signal) {

@@ -53,6 +53,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE));
         }
     };
+    #[cfg(feature = "failpoints")]
+    let _failpoints = crate::failpoint::set_up();
     open_many_files();
     match dispatch(&arguments) {
         Ok(code) => code,

@@ -18,6 +18,8 @@ use tempfile::TempPath;
 use super::results::{ResultStore, sync_directory};
 use super::source::{Bytes, ReadProblem};
 
+use crate::failpoint::pass;
+
 const BLOCK: u64 = 1 << 20;
 
 /// Writes the result to `path`. Doing it twice does no harm.
@@ -27,12 +29,16 @@ pub(crate) fn publish(output: &Output, path: &Path, store: &ResultStore) -> Resu
     let refuse = |error: std::io::Error| {
         Fault::new(Code::DiskFull).detail(format!("writing `{}`: {error}", path.display()))
     };
+    pass("publish-begin").map_err(refuse)?;
     std::fs::create_dir_all(folder).map_err(refuse)?;
     let (mut file, unfinished) = begin(&folder.join(name_of(output, path))).map_err(refuse)?;
     copy(output, &mut file, store)?;
+    pass("publish-sync").map_err(refuse)?;
     file.sync_data().map_err(refuse)?;
     file.set_permissions(Permissions::from_mode(0o644)).map_err(refuse)?;
+    pass("publish-rename-before").map_err(refuse)?;
     unfinished.persist(path).map_err(|error| refuse(error.error))?;
+    pass("publish-rename-after").map_err(refuse)?;
     sync_directory(folder)
 }
 

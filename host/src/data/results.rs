@@ -18,6 +18,8 @@ use tempfile::{NamedTempFile, TempDir};
 
 use super::source::Bytes;
 
+use crate::failpoint::pass;
+
 /// Results up to this size travel in the journal: a file each would cost more than 15,000 jobs a second allow.
 pub(crate) const INLINE_BYTES_MAX: usize = 64 << 10;
 
@@ -94,7 +96,9 @@ impl ResultStore {
         }
         // Under the lock, so that nobody who makes the same result loses it: they count it first.
         uses.remove(digest);
-        match std::fs::remove_file(self.path(digest)) {
+        let removed =
+            pass("leftover-remove").and_then(|()| std::fs::remove_file(self.path(digest)));
+        match removed {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 tracing::warn!(%digest, %error, "a result that nobody needs cannot be removed");
             }
@@ -214,6 +218,7 @@ impl ResultWriter {
 
 impl Spilled {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        pass("result-write").map_err(|error| disk(&error))?;
         self.file.write_all(bytes).map_err(|error| disk(&error))?;
         self.hasher.update(bytes);
         self.size += bytes.len() as u64;
@@ -226,10 +231,13 @@ impl Spilled {
         let folder = path.parent().expect("a stored result lies in a folder");
         std::fs::create_dir_all(folder).map_err(|error| disk(&error))?;
         if store.durability == Durability::Synced {
+            pass("result-sync").map_err(|error| disk(&error))?;
             self.file.as_file().sync_data().map_err(|error| disk(&error))?;
         }
         store.use_once_more(digest);
+        pass("result-rename-before").map_err(|error| disk(&error))?;
         self.file.persist(&path).map_err(|error| disk(&error.error))?;
+        pass("result-rename-after").map_err(|error| disk(&error))?;
         if store.durability == Durability::Synced {
             sync_directory(folder)?;
             sync_directory(&store.directory)?;

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use pframe_core::ids::{AttemptId, JobId};
 
+use crate::failpoint::pass;
+
 /// The directory of a run's logs. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct LogStore(Arc<Path>);
@@ -21,7 +23,8 @@ impl LogStore {
     /// Keeps what an attempt said. Losing a log never fails an attempt.
     pub(crate) fn keep(&self, attempt: &AttemptId, text: &[u8]) {
         let folder = self.0.join(attempt.job.as_str());
-        let result = std::fs::create_dir_all(&folder)
+        let result = pass("log-keep")
+            .and_then(|()| std::fs::create_dir_all(&folder))
             .and_then(|()| std::fs::write(folder.join(file_name(attempt)), text));
         if let Err(error) = result {
             tracing::warn!(%attempt, %error, "what the handler said cannot be kept");

@@ -41,6 +41,10 @@ pub(super) fn sql(error: &rusqlite::Error) -> Fault {
     Fault::new(code).detail(format!("journal: {error}"))
 }
 
+pub(super) fn io(error: &std::io::Error) -> Fault {
+    Fault::new(Code::DiskFull).detail(format!("journal: {error}"))
+}
+
 /// Brings a journal to this program's version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     let found = version(connection)?;

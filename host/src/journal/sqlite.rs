@@ -13,7 +13,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Journal;
 use super::reader::read_records;
-use super::schema::{migrate, sql};
+use super::schema::{io, migrate, sql};
+use crate::failpoint::{pass, pretends};
 
 /// The name of the journal in the state directory.
 pub(super) const FILE_NAME: &str = "journal.sqlite";
@@ -44,6 +45,7 @@ pub(crate) struct SqliteJournal {
 impl SqliteJournal {
     /// Opens the journal of a state directory, making or migrating it as needed.
     pub(crate) fn open(state_dir: &Path) -> Result<Self, Fault> {
+        pass("journal-open").map_err(|error| io(&error))?;
         let mut connection =
             Connection::open(state_dir.join(FILE_NAME)).map_err(|error| sql(&error))?;
         configure(&connection).map_err(|error| sql(&error))?;
@@ -118,13 +120,16 @@ impl SqliteJournal {
             let finished = "DELETE FROM runs WHERE id = ?1 AND finished_at IS NOT NULL";
             forgotten += transaction.execute(finished, [run]).map_err(|error| sql(&error))?;
         }
+        pass("journal-forget-before").map_err(|error| io(&error))?;
         transaction.commit().map_err(|error| sql(&error))?;
+        pass("journal-forget-after").map_err(|error| io(&error))?;
         Ok(forgotten)
     }
 
     /// Gives the space of what was removed back to the file system.
     pub(crate) fn shrink(&mut self) -> Result<(), Fault> {
         let steps = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
+        pass("journal-shrink").map_err(|error| io(&error))?;
         self.connection.execute_batch(steps).map_err(|error| sql(&error))
     }
 }
@@ -171,18 +176,23 @@ impl Journal for SqliteJournal {
                     .map_err(|error| sql(&error))?;
             }
         }
-        transaction.commit().map_err(|error| sql(&error))?;
+        pass("journal-append-before").map_err(|error| io(&error))?;
+        if !pretends("journal-append-pretended") {
+            transaction.commit().map_err(|error| sql(&error))?;
+        }
+        pass("journal-append-after").map_err(|error| io(&error))?;
         self.begun = None;
         self.last_seq = records.last().map_or(self.last_seq, |record| record.seq);
         Ok(())
     }
 
     fn finish_run(&mut self) -> Result<(), Fault> {
+        pass("journal-finish-before").map_err(|error| io(&error))?;
         let now = "SELECT coalesce(max(at), started_at) FROM events WHERE run = runs.id";
         self.connection
             .execute(&format!("UPDATE runs SET finished_at = ({now}) WHERE id = ?1"), [self.run])
             .map_err(|error| sql(&error))?;
-        Ok(())
+        pass("journal-finish-after").map_err(|error| io(&error))
     }
 }
 

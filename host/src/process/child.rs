@@ -94,9 +94,18 @@ impl ChildProcess {
                 Ok(Self { child, inner, handle, group, cpu_seen: Cell::default(), line: ours })
             }
             Err(error) => {
+                // Who was killed while he started is no reason to believe that nobody can start.
+                let signal = match error {
+                    FrameError::Closed => wait_for(&mut child).and_then(|status| status.signal()),
+                    FrameError::Io(_) | FrameError::Malformed(_) => None,
+                };
                 let _ = child.kill();
                 let _ = child.wait();
-                Err(fault(&format!("{error}{}", last_words(&mut child))))
+                let words = last_words(&mut child);
+                match signal {
+                    Some(signal) => Err(Death::of(signal, words).fault()),
+                    None => Err(fault(&format!("{error}{words}"))),
+                }
             }
         }
     }
@@ -157,12 +166,8 @@ impl ChildProcess {
         if is_killed {
             self.kill();
         }
-        let (pause, looks) = DEATH_LOOKS;
-        for _ in 0..looks {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return self.death(signal_of(status));
-            }
-            std::thread::sleep(pause);
+        if let Some(status) = wait_for(&mut self.child) {
+            return self.death(status.signal());
         }
         // The line is closed and the process is not: it is killed all the same, and that is its own doing.
         self.kill();
@@ -229,6 +234,10 @@ pub(crate) struct Death {
 }
 
 impl Death {
+    fn of(signal: i32, words: String) -> Self {
+        Self { signal: Some(signal), ran_out_of_memory: false, words }
+    }
+
     /// The fault of a child that died without being told to.
     pub(crate) fn fault(&self) -> Fault {
         let (code, how) = match self.signal {
@@ -248,9 +257,17 @@ impl Death {
     }
 }
 
-/// The guard of a process inside namespaces dies of the same signal as that process.
-fn signal_of(status: ExitStatus) -> Option<i32> {
-    status.signal()
+/// Waits a while for a child that is about to die. The guard of a process inside namespaces dies of the same signal as
+/// that process.
+fn wait_for(child: &mut Child) -> Option<ExitStatus> {
+    let (pause, looks) = DEATH_LOOKS;
+    for _ in 0..looks {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        std::thread::sleep(pause);
+    }
+    None
 }
 
 fn last_words(child: &mut Child) -> String {

@@ -61,17 +61,17 @@ impl ScratchMaker {
     /// An empty disk: its root directory.
     pub(crate) fn make(&self, size: ByteSize) -> Result<File, Fault> {
         let mut line = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        let Line { child, incoming } = match &mut *line {
-            Some(line) => line,
-            none => none.insert(self.start()?),
-        };
+        if let Some(Line { child, incoming }) = &mut *line
+            && let Ok(answer) = ask(child, incoming, size)
+        {
+            return answer.map_err(|why| unavailable(&why));
+        }
+        // There is none yet, or somebody killed it.
+        *line = None;
+        let Line { child, incoming } = line.insert(self.start()?);
         match ask(child, incoming, size) {
             Ok(answer) => answer.map_err(|why| unavailable(&why)),
-            Err(error) => {
-                // The next who asks gets a new one.
-                *line = None;
-                Err(unavailable(&error.to_string()))
-            }
+            Err(error) => Err(unavailable(&error.to_string())),
         }
     }
 

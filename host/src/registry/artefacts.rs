@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use pframe_core::ids::Digest;
@@ -18,6 +19,12 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use wasmtime::Engine;
 
+use crate::failpoint::pass;
+
+/// How files begin that are being written.
+const UNFINISHED: &str = ".tmp-";
+/// Nobody writes one artefact for that long.
+const UNFINISHED_AGE_MAX: Duration = Duration::from_mins(10);
 const SEAL_BYTES: usize = 32;
 const KEY_BYTES: usize = 32;
 
@@ -90,11 +97,25 @@ impl ArtefactCache {
             Some(key) => key,
             None => make_key(&self.key_path)?,
         };
-        let mut file = NamedTempFile::new_in(&self.folder)?;
+        self.sweep();
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.folder)?;
         file.write_all(artefact)?;
         file.write_all(&mac(&key, component, artefact).finalize().into_bytes())?;
+        pass("artefact-before")?;
         file.persist(self.path(component))?;
-        Ok(())
+        pass("artefact-after")
+    }
+
+    /// Removes what hosts left here that died while they wrote. Another host may be writing at this moment.
+    fn sweep(&self) {
+        for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let is_unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+            let written = entry.metadata().and_then(|data| data.modified()).ok();
+            let age = written.and_then(|written| written.elapsed().ok());
+            if is_unfinished && age.is_some_and(|age| age > UNFINISHED_AGE_MAX) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// True where an artefact lies in the cache, whatever its seal.
@@ -169,6 +190,18 @@ mod tests {
         }
         std::fs::write(cache.path(&component), b"short").unwrap();
         assert_eq!(cache.get(&component), None);
+    }
+
+    #[test]
+    fn x25_what_a_dead_host_left_is_removed_once_it_is_old() {
+        let (_directory, cache) = cache();
+        cache.put(&Digest([1; 32]), b"code");
+        let (old, young) = (cache.folder.join(".tmp-old"), cache.folder.join(".tmp-young"));
+        std::fs::write(&young, "half of it").unwrap();
+        let long_ago = std::time::SystemTime::now() - 2 * UNFINISHED_AGE_MAX;
+        std::fs::File::create(&old).unwrap().set_modified(long_ago).unwrap();
+        cache.put(&Digest([2; 32]), b"code");
+        assert!(young.exists() && !old.exists());
     }
 
     #[test]

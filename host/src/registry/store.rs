@@ -18,6 +18,7 @@ use super::admission::{Admitted, admit, admit_bytes};
 use super::artefacts::{ArtefactCache, compatibility};
 use super::compile::{CompileProgram, compile, compile_fault};
 use super::turnstile::Turnstile;
+use crate::failpoint::pass;
 use crate::process::memory;
 use crate::sandbox::{Sandbox, Task};
 
@@ -266,8 +267,10 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_data()?;
+    pass("component-copy-before")?;
     file.persist(path)?;
-    Ok(())
+    pass("component-copy-after")?;
+    std::fs::File::open(folder)?.sync_all()
 }
 
 /// Loads native code that [`ArtefactCache`] sealed.
