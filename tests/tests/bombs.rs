@@ -107,17 +107,54 @@ fn b13_a_hundred_thousand_blocks_in_blocks() {
     assert!(ended.is_ok() || is_about_the_component(&ended), "{ended:?}");
 }
 
-#[test]
-fn b18_a_function_whose_values_all_live_to_its_end() {
-    // So many values on the stack at once, then added up from the last to the first, in many functions.
-    let values = 20_000;
+/// So many values on the stack at once, then added up from the last to the first, in many functions.
+fn living_values(values: usize, functions: usize) -> Vec<u8> {
     let mut body = [vec![1], leb128(values), vec![0x7f]].concat();
     for local in 0..values {
         body.extend([&[0x20], &*leb128(local)].concat());
     }
     body.extend(b"\x6a".repeat(values - 1));
     body.extend(b"\x1a\x0b");
-    let ended = explode(&module(50, &body));
+    module(functions, &body)
+}
+
+/// A tenant's bombs fill his own two places, and the next tenant finds one free.
+#[test]
+fn b24_many_bombs_of_one_tenant_hold_up_nobody_else() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let house = House::with(|builder| builder.worker_program(binary()).cache_dir(cache.path()));
+    let honest = |number: usize| Guest::running(&"(nop)".repeat(number)).bytes();
+    let compile = |tenant: &str, bytes: Vec<u8>| {
+        let (tenant, name) = (tenant.parse().unwrap(), task(&format!("b24-{}", unique_id())));
+        let started = Instant::now();
+        let ended = house.engine.register_component_of(&tenant, &name, bytes);
+        (ended, started.elapsed())
+    };
+    let (_, alone) = compile("good", honest(1));
+    let exploded = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let (compile, exploded) = (&compile, &exploded);
+            scope.spawn(move || {
+                let bomb = section(CORE_MODULE, &living_values(3_000 + number, 100));
+                let _ = compile("evil", [honest(100 + number), bomb].concat());
+                exploded.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            });
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        for number in 2..5 {
+            let (ended, took) = compile("good", honest(number));
+            assert!(ended.is_ok(), "{ended:?}");
+            assert!(took < alone * 4 + Duration::from_secs(1), "{took:?}, {alone:?} alone");
+        }
+        let done = exploded.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(done < 4, "{done} bombs are through: they were too small to tell");
+    });
+}
+
+#[test]
+fn b18_a_function_whose_values_all_live_to_its_end() {
+    let ended = explode(&living_values(20_000, 50));
     assert!(ended.is_ok() || is_about_the_component(&ended), "{ended:?}");
 }
 

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use pframe_core::fault::{Code, Fault, GuestText};
-use pframe_core::ids::Digest;
+use pframe_core::ids::{Digest, TenantName};
 use pframe_core::units::ByteSize;
 use serde_json::{Value, json};
 use wasmparser::{ComponentTypeRef, Parser, Payload};
@@ -38,7 +38,7 @@ pub(super) fn inspect(porch: &Porch, arguments: &InspectArguments) -> Result<Exi
     }
     let (digest, size) = (admitted.digest, ByteSize(admitted.bytes.len() as u64));
     let outside = outside(&admitted.bytes).map_err(Failure::at(place.clone()))?;
-    let refused = registry.add(admitted).err();
+    let refused = registry.add(&TenantName::default_tenant(), admitted).err();
     let seen = Seen { place, digest, size, is_cached, outside, refused };
     if arguments.form.json {
         print_json(&seen.json())?;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use pframe_core::fault::{Code, Fault};
-use pframe_core::ids::{Digest, TaskName};
+use pframe_core::ids::{Digest, TaskName, TenantName};
 use pframe_core::job::{JobFile, JobSpec};
 use pframe_core::jobfile;
 use pframe_core::resources::Capacity;
@@ -62,7 +62,9 @@ pub(super) fn plan(
     names.dedup();
     for name in names {
         let Some((path, sha256)) = component_of(porch, jobs, name) else { continue };
-        if let Err(fault) = workbench.register_task(name, &path, sha256) {
+        let user = jobs.file.jobs.iter().find(|job| job.task == *name);
+        let tenant = user.map_or_else(TenantName::default_tenant, |job| job.tenant.clone());
+        if let Err(fault) = workbench.register_task(&tenant, name, &path, sha256) {
             faults.push((format!("task {name}"), fault));
             broken.push(name);
         }

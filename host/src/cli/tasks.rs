@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use pframe_core::config::JobType;
 use pframe_core::fault::Fault;
-use pframe_core::ids::{Digest, TaskName};
+use pframe_core::ids::{Digest, TaskName, TenantName};
 use pframe_core::units::{ByteSize, show_duration};
 use serde_json::{Value, json};
 
@@ -141,7 +141,7 @@ fn compile_one(porch: &Porch, prepared: &Prepared, named: &str) -> Result<String
     let (digest, registry) = (admitted.digest, prepared.workbench().registry());
     let was_cached = registry.is_cached(&digest);
     let started = Instant::now();
-    registry.add(admitted)?;
+    registry.add(&TenantName::default_tenant(), admitted)?;
     let took = show_duration(started.elapsed());
     let how = if was_cached { "was compiled before, loaded" } else { "compiled" };
     Ok(format!("{how} in {took} (sha256 {digest})"))

@@ -381,7 +381,7 @@ fn recover(
         open.map(|job| Arc::clone(&job.spec)).collect()
     };
     for spec in &unfinished {
-        workbench.registry.restore(&spec.task.component)?;
+        workbench.registry.restore(&spec.tenant, &spec.task.component)?;
     }
     let decision = scheduler.recover(clock.now());
     Ok((scheduler, Some(decision)))

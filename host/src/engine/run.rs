@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pframe_core::fault::Fault;
-use pframe_core::ids::{JobId, TaskName};
+use pframe_core::ids::{JobId, TaskName, TenantName};
 use pframe_core::report::{JobReport, Totals};
 use pframe_core::resources::Capacity;
 use pframe_core::scheduler::{Decision, Message};
@@ -107,12 +107,23 @@ impl Engine {
 
     /// Registers the component at `path` under a name, compiling it unless it was before.
     pub fn register_task(&self, name: &TaskName, path: &Path) -> Result<TaskInfo, Fault> {
-        self.shared.workbench.register_task(name, path, None)
+        self.shared.workbench.register_task(&TenantName::default_tenant(), name, path, None)
     }
 
     /// Registers a component given as bytes.
     pub fn register_component(&self, name: &TaskName, bytes: Vec<u8>) -> Result<TaskInfo, Fault> {
-        self.shared.workbench.register_component(name, bytes)
+        self.register_component_of(&TenantName::default_tenant(), name, bytes)
+    }
+
+    /// Registers a component that a tenant brought. Two compilers run for a tenant at once: whoever brings a hundred
+    /// components waits for himself.
+    pub fn register_component_of(
+        &self,
+        tenant: &TenantName,
+        name: &TaskName,
+        bytes: Vec<u8>,
+    ) -> Result<TaskInfo, Fault> {
+        self.shared.workbench.register_component(tenant, name, bytes)
     }
 
     /// Checks and measures a job without running it.

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use pframe_core::config::Config;
 use pframe_core::fault::{Code, Fault};
-use pframe_core::ids::{Digest, TaskName};
+use pframe_core::ids::{Digest, TaskName, TenantName};
 use pframe_core::resources::Capacity;
 use pframe_core::units::{ByteSize, Timestamp};
 
@@ -68,21 +68,23 @@ impl Workbench {
     /// Makes the component at `path` ready under a name.
     pub(crate) fn register_task(
         &self,
+        tenant: &TenantName,
         name: &TaskName,
         path: &Path,
         sha256: Option<Digest>,
     ) -> Result<TaskInfo, Fault> {
-        let task = self.registry.load(path, sha256)?;
+        let task = self.registry.load(tenant, path, sha256)?;
         Ok(self.register(name, task))
     }
 
     /// Makes a component given as bytes ready under a name.
     pub(crate) fn register_component(
         &self,
+        tenant: &TenantName,
         name: &TaskName,
         bytes: Vec<u8>,
     ) -> Result<TaskInfo, Fault> {
-        let task = self.registry.add_bytes(bytes)?;
+        let task = self.registry.add_bytes(tenant, bytes)?;
         Ok(self.register(name, task))
     }
 

@@ -233,7 +233,9 @@ pub(crate) fn serve_probe(left_out: &[Layer], attack: Option<Attack>, has_disk: 
 
 fn live(left_out: &[Layer], attack: Option<Attack>, has_disk: bool) -> Result<(), FrameError> {
     let mut jail = Jail::enter_without(left_out, Isolation::Strict, io::stdin().as_fd())?;
+    // A worker is handed its disk; here nobody else makes one.
     let disk = if has_disk { disk(DISK_BYTES).ok() } else { None };
+    jail.seal(Phase::Load);
     jail.close(&[], disk.as_ref().map(AsFd::as_fd));
     jail.seal(if has_disk { Phase::RunWithDisk } else { Phase::Run });
     let say = |attack_worked| {

@@ -15,7 +15,9 @@ use seccompiler::{
 pub(crate) enum Phase {
     /// Compile one component: memory, and the line.
     Compile,
-    /// Run guests: the same, timers, and the look at which pages a guest touched.
+    /// Get ready to run guests: map compiled code, start threads, and put on the layers that are still missing.
+    Load,
+    /// Run guests: memory and the line again, timers, and the look at which pages a guest touched.
     Run,
     /// Run guests that have a disk: the same, and files below descriptors.
     RunWithDisk,
@@ -99,6 +101,25 @@ const FILES: &[i64] = &[
     libc::SYS_pwrite64,
     libc::SYS_pwritev2,
 ];
+/// Reading what the process is told of itself, starting its threads, and the calls by which layers are put on.
+const LOADING: &[i64] = &[
+    libc::SYS_openat,
+    libc::SYS_newfstatat,
+    libc::SYS_getdents64,
+    libc::SYS_ioctl,
+    libc::SYS_clone3,
+    libc::SYS_prlimit64,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chdir,
+    libc::SYS_capget,
+    libc::SYS_capset,
+    libc::SYS_landlock_create_ruleset,
+    libc::SYS_landlock_add_rule,
+    libc::SYS_landlock_restrict_self,
+    libc::SYS_seccomp,
+];
 /// A file system that is mounted nowhere.
 const MOUNTING: &[i64] =
     &[libc::SYS_fsopen, libc::SYS_fsconfig, libc::SYS_fsmount, libc::SYS_openat];
@@ -154,6 +175,13 @@ fn rules(phase: Phase) -> Result<Rules, seccompiler::BackendError> {
         rules.extend(MOUNTING.iter().map(|call| (*call, Vec::new())));
     }
     rules.insert(libc::SYS_fcntl, questions);
+    if phase == Phase::Load {
+        // What a later phase allows must be allowed already: filters only ever take away.
+        let calls = LOADING.iter().chain(EVENTS).chain(FILES);
+        rules.extend(calls.map(|call| (*call, Vec::new())));
+        let unbounded = [libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_prctl, libc::SYS_fcntl];
+        rules.extend(unbounded.map(|call| (call, Vec::new())));
+    }
     Ok(rules)
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use pframe_core::fault::{Code, Fault, Origin};
-use pframe_core::ids::Digest;
+use pframe_core::ids::{Digest, TenantName};
 use pframe_core::units::ByteSize;
 use wasmtime::component::Component;
 
@@ -89,17 +89,22 @@ impl Registry {
     }
 
     /// Takes in the component at `path` and makes it ready.
-    pub(crate) fn load(&self, path: &Path, pinned: Option<Digest>) -> Result<Arc<Task>, Fault> {
+    pub(crate) fn load(
+        &self,
+        tenant: &TenantName,
+        path: &Path,
+        pinned: Option<Digest>,
+    ) -> Result<Arc<Task>, Fault> {
         let admitted = admit(path, pinned, self.settings.component_bytes_max)?;
-        self.add(admitted)
+        self.add(tenant, admitted)
     }
 
-    /// Makes an admitted component ready.
-    pub(crate) fn add(&self, admitted: Admitted) -> Result<Arc<Task>, Fault> {
+    /// Makes an admitted component ready. A compiler that it needs counts as the tenant's.
+    pub(crate) fn add(&self, tenant: &TenantName, admitted: Admitted) -> Result<Arc<Task>, Fault> {
         if let Some(task) = self.get(&admitted.digest) {
             return Ok(task);
         }
-        let task = self.ready_once(&admitted.digest, || self.prepare(&admitted))?;
+        let task = self.ready_once(&admitted.digest, || self.prepare(tenant, &admitted))?;
         let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *copies {
             Copies::Waiting(waiting) => waiting.push(Arc::new(admitted)),
@@ -110,12 +115,16 @@ impl Registry {
     }
 
     /// A component given as bytes.
-    pub(crate) fn add_bytes(&self, bytes: Vec<u8>) -> Result<Arc<Task>, Fault> {
-        self.add(admit_bytes(bytes, self.settings.component_bytes_max)?)
+    pub(crate) fn add_bytes(
+        &self,
+        tenant: &TenantName,
+        bytes: Vec<u8>,
+    ) -> Result<Arc<Task>, Fault> {
+        self.add(tenant, admit_bytes(bytes, self.settings.component_bytes_max)?)
     }
 
     /// Makes ready what an earlier process took in.
-    pub(crate) fn restore(&self, digest: &Digest) -> Result<Arc<Task>, Fault> {
+    pub(crate) fn restore(&self, tenant: &TenantName, digest: &Digest) -> Result<Arc<Task>, Fault> {
         if let Some(task) = self.get(digest) {
             return Ok(task);
         }
@@ -123,7 +132,7 @@ impl Registry {
             Copies::Kept(directory) => copy_path(directory, digest),
             Copies::Waiting(_) | Copies::Off => return Err(Fault::new(Code::ComponentMissing)),
         };
-        self.load(&path, Some(*digest))
+        self.load(tenant, &path, Some(*digest))
     }
 
     /// A task that is ready.
@@ -193,10 +202,10 @@ impl Registry {
         ready.insert(digest, Arc::clone(task));
     }
 
-    fn prepare(&self, admitted: &Admitted) -> Result<Task, Fault> {
+    fn prepare(&self, tenant: &TenantName, admitted: &Admitted) -> Result<Task, Fault> {
         let (component, code) = match self.cached(&admitted.digest) {
             Some(cached) => cached,
-            None => self.compile(admitted)?,
+            None => self.compile(tenant, admitted)?,
         };
         let task = Task::link(&self.sandbox, admitted.digest, &component)?;
         self.keep_artefact(admitted.digest, &code)?;
@@ -212,11 +221,15 @@ impl Registry {
     }
 
     /// Compiles in a child process, or here where there is no program to start one from.
-    fn compile(&self, admitted: &Admitted) -> Result<(Component, Vec<u8>), Fault> {
+    fn compile(
+        &self,
+        tenant: &TenantName,
+        admitted: &Admitted,
+    ) -> Result<(Component, Vec<u8>), Fault> {
         let engine = self.sandbox.engine();
         let artefact = match &self.settings.compiler {
             Some(program) => {
-                let _turn = self.compilers.enter();
+                let _turn = self.compilers.enter(tenant);
                 compile(program, &admitted.bytes, compatibility(engine))?
             }
             None => engine

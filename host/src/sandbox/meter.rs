@@ -39,6 +39,9 @@ impl CpuTime {
     }
 }
 
+/// An attempt that took less leaves next to nothing to do before the next one.
+const TINY_NS: u64 = 1_000_000;
+
 thread_local! {
     /// The thread's clock at the end of the poll before, if nothing but the next attempt of the same batch came since.
     static LAST_POLL_ENDED_NS: Cell<Option<u64>> = const { Cell::new(None) };
@@ -79,8 +82,9 @@ impl<F: Future> Future for Metered<F> {
         let ended = thread_ns();
         let used = ended.saturating_sub(started);
         self.cpu.0.finished_ns.fetch_add(used, Ordering::Relaxed);
-        // After a poll that waits, anybody may come.
-        LAST_POLL_ENDED_NS.set(poll.is_ready().then_some(ended));
+        // After a poll that waits, anybody may come; and what was not tiny may leave the host much to tidy up.
+        let is_tiny = poll.is_ready() && used < TINY_NS;
+        LAST_POLL_ENDED_NS.set(is_tiny.then_some(ended));
         poll
     }
 }

@@ -57,6 +57,7 @@ fn check_line() -> Result<(), FrameError> {
 
 fn live(isolation: Isolation) -> Result<(), FrameError> {
     let mut jail = Jail::enter(isolation, io::stdin().as_fd())?;
+    jail.seal(Phase::Load);
     let line = io::stdin().as_fd().try_clone_to_owned()?;
     let mut incoming = Incoming::with_descriptors();
     let first = receive_frame(&mut incoming, line.as_fd())?;
