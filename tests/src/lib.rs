@@ -1,11 +1,9 @@
 //! The whole house through its front door: what every test of this package shares.
 //!
-//! Owns: finding the built handlers and the built binary, an engine for each test binary, and the
-//! generator of components that no compiler would make.
+//! Owns: finding the built handlers and the built binary, and an engine for each test binary.
 //! Never: builds handlers or the binary; `cargo xtask test` does that first.
 
 pub mod canary;
-pub mod component;
 pub mod diary;
 pub mod history;
 pub mod house;
@@ -14,6 +12,8 @@ pub mod process;
 pub mod program;
 pub mod random;
 pub mod reference;
+
+pub use pframe_hostile as component;
 
 use std::path::PathBuf;
 

@@ -83,12 +83,16 @@ pub(super) struct ChildArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["layers", "hostile"])))]
 pub(super) struct SelftestArguments {
     /// Try every layer around worker processes, and what a worker that was taken over could do
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub(super) layers: bool,
+    /// Let hostile components attack this host, on threads and in worker processes, beside an honest one
+    #[arg(long)]
+    pub(super) hostile: bool,
     /// Leave out these layers, to see what the others hold by themselves
-    #[arg(long, value_delimiter = ',', value_name = "LAYERS")]
+    #[arg(long, value_delimiter = ',', value_name = "LAYERS", requires = "layers")]
     pub(super) without: Vec<String>,
     /// Answer in JSON
     #[arg(long)]

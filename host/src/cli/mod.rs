@@ -14,6 +14,7 @@ mod explain;
 mod failure;
 mod gc;
 mod history;
+mod hostile;
 mod inspect;
 mod jobs;
 mod logs;

@@ -10,12 +10,16 @@ use serde_json::json;
 
 use super::arguments::SelftestArguments;
 use super::failure::{Failure, MACHINE};
+use super::hostile::hostile;
 use super::porch::OWN_PROGRAM;
 use super::print::{print, print_json};
 use crate::process::jail::{Layer, LayerState};
 use crate::process::probe::{Attack, Fate, probe};
 
 pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode, Failure> {
+    if arguments.hostile {
+        return hostile(arguments.json);
+    }
     let program = Path::new(OWN_PROGRAM);
     let failed = |fault| Failure::at("selftest")(fault);
     let left_out =
