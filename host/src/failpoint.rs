@@ -71,6 +71,15 @@ pub(crate) const fn pretends(_step: &'static str) -> bool {
     false
 }
 
+/// A place where a test lets the host itself panic.
+#[cfg(feature = "failpoints")]
+pub(crate) fn trip(place: &'static str) {
+    fail::fail_point!(place);
+}
+
+#[cfg(not(feature = "failpoints"))]
+pub(crate) const fn trip(_place: &'static str) {}
+
 /// Takes up what the environment asks for, until the value is dropped.
 #[cfg(feature = "failpoints")]
 pub(crate) fn set_up() -> impl Drop {

@@ -12,6 +12,9 @@ pub(crate) mod executor;
 pub mod failpoint;
 #[cfg(not(feature = "failpoints"))]
 pub(crate) mod failpoint;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub(crate) mod inbox;
 pub(crate) mod journal;
 pub mod machine;

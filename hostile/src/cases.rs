@@ -100,7 +100,7 @@ pub const CASES: &[Case] = &[
         case("c14_cheap_calls_that_cost_the_host_take_processor_time", c14, With(&[Code::Cpu])),
         Bounds { cpu: Some(Duration::from_millis(50)), ..USUAL },
     ),
-    case("c15_calling_out_while_the_host_calls_in", c15, With(&[Code::Trap])),
+    case("c15_h14_calling_out_while_the_host_calls_in", c15, With(&[Code::Trap])),
     case("c16_sleeping_for_ever", c16, With(&[Code::Deadline])),
     case("c17_polling_what_is_ready_for_ever", c17, With(&[Code::Deadline])),
     bounded(
@@ -141,7 +141,10 @@ pub const CASES: &[Case] = &[
     case("a13_cases_that_do_not_exist", a13, With(&[Code::Trap])),
     case("a16_a_piece_of_output_that_is_far_too_large", a16, With(&[Code::HostcallData])),
     case("a16_pieces_of_output_outside_of_memory", a16_outside, With(&[Code::Trap])),
+    case("a21_texts_between_two_components_arrive", a21_honest, Writing("")),
+    case("a21_texts_that_lie_between_two_components", a21, With(&[Code::Trap])),
     case("h01_forged_and_freed_handles", h01, With(&[Code::Trap])),
+    case("h02_a_handle_of_another_kind", h02, With(&[Code::Trap])),
     case("h03_handles_without_end", h03, With(&[Code::Handles])),
     case("h05_a_borrow_that_is_kept_past_the_call", h05, With(&[Code::Trap])),
     case("h18_polling_nothing", h18, With(&[Code::Trap])),
@@ -184,8 +187,9 @@ pub const CASES: &[Case] = &[
         b19,
         With(&[Code::Tables, Code::Instances, Code::ComponentMalformed, Code::CompileFailed]),
     ),
+    case("b21_debugging_data_that_is_a_bomb", b21, Writing("canary")),
     case(
-        "b23_m03_m14_features_that_are_off",
+        "b23_c09_m03_m14_features_that_are_off",
         b23,
         With(&[Code::FeatureUnsupported, Code::ComponentMalformed]),
     ),
@@ -309,7 +313,16 @@ fn c17() -> Vec<Vec<u8>> {
 }
 
 fn m01() -> Vec<Vec<u8>> {
-    one(&Guest::running("(loop $again (drop (memory.grow (i32.const 1))) (br $again))"))
+    let second = main_module(
+        r#"(memory $second 0)
+        (func (export "run") (param i32 i32 i32) (result i32)
+          (loop $again
+            (drop (memory.grow (i32.const 1))) (drop (memory.grow $second (i32.const 1)))
+            (br $again))
+          (i32.const 64))"#,
+    );
+    let one = Guest::running("(loop $again (drop (memory.grow (i32.const 1))) (br $again))");
+    vec![one.bytes(), second.bytes()]
 }
 
 fn m02() -> Vec<Vec<u8>> {
@@ -435,6 +448,45 @@ fn a16_outside() -> Vec<Vec<u8>> {
     })
 }
 
+/// An inner component takes a text from another one, which lies about where it is and how long.
+fn between((pointer, length): (i64, i64)) -> Guest {
+    let parts = format!(
+        r#"(component $taker
+              (core module $m
+                (memory (export "memory") 1)
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+                (func (export "take") (param i32 i32)))
+              (core instance $i (instantiate $m))
+              (func (export "take") (param "text" string)
+                (canon lift (core func $i "take") (memory (core memory $i "memory"))
+                  (realloc (core func $i "realloc")) string-encoding=utf16)))
+            (instance $taker (instantiate $taker))
+            (component $liar
+              (import "take" (func $take (param "text" string)))
+              (core module $libc (memory (export "memory") 1)
+                (data (i32.const 600) "\ff\fe\c0\80"))
+              (core instance $libc (instantiate $libc))
+              (core func $take (canon lower (func $take) (memory (core memory $libc "memory"))))
+              (core module $m
+                (import "host" "take" (func $take (param i32 i32)))
+                (func $lie (call $take (i32.const {pointer}) (i32.const {length})))
+                (start $lie))
+              (core instance $host (export "take" (func $take)))
+              (core instance $i (instantiate $m (with "host" (instance $host)))))
+            (instance $liar (instantiate $liar (with "take" (func $taker "take"))))"#
+    );
+    main_module(HONEST_RUN).before(&parts)
+}
+
+fn a21() -> Vec<Vec<u8>> {
+    let lies = [(65_530, 100), (-1, 1), (0, -1), (0, 1 << 29), (600, 4), (602, 2)];
+    each(lies, between)
+}
+
+fn a21_honest() -> Vec<Vec<u8>> {
+    each([(0, 0), (0, 4), (0, 599)], between)
+}
+
 fn h01() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for handle in ["0", "7", "4096", "-1", "1073741824"] {
@@ -447,6 +499,21 @@ fn h01() -> Vec<Vec<u8>> {
           (call $drop (local.get 0)) (drop (call $size (local.get 0))) (i32.const 64))"#,
     ));
     all.iter().map(Guest::bytes).collect()
+}
+
+fn h02() -> Vec<Vec<u8>> {
+    let list_of_one = |handle: &str| {
+        format!(
+            "(i32.store (i32.const 512) {handle})
+            (call $poll (i32.const 512) (i32.const 1) (i32.const 256))"
+        )
+    };
+    vec![
+        with_streams(&list_of_one("(call $get-stdout)")).bytes(),
+        with_streams(&list_of_one("(local.get 0)")).bytes(),
+        with_streams("(call $drop (call $get-stdout))").bytes(),
+        with_streams("(drop (call $size (call $get-stdout)))").bytes(),
+    ]
 }
 
 fn h03() -> Vec<Vec<u8>> {
@@ -628,11 +695,22 @@ fn b19() -> Vec<Vec<u8>> {
     one(&main_module(&format!("(table 10000001 funcref) {HONEST_RUN}")))
 }
 
+/// Debugging information is not read, so that what it says does not matter.
+fn b21() -> Vec<Vec<u8>> {
+    let names = [".debug_info", ".debug_abbrev", ".debug_line", "name", "sourceMappingURL"];
+    let noise = r"\ff\ff\ff\7f".repeat(200_000);
+    let sections = names.map(|name| format!(r#"(@custom "{name}" "{noise}")"#)).concat();
+    let mut bytes = honest();
+    let module = component(&format!("(component (core module {sections}))"));
+    // The honest handler, with the module of the other component behind it.
+    bytes.extend_from_slice(&module[8..]);
+    vec![bytes]
+}
+
 fn b23() -> Vec<Vec<u8>> {
     let features = [
         "(memory i64 1)",
         "(memory 1 1 shared)",
-        "(memory 1) (memory 1)",
         "(func $f (return_call $f))",
         "(tag) (func (throw 0))",
         "(type (struct))",

@@ -193,7 +193,7 @@ fn a_million_spans_are_more_than_one_call_may_return() {
 }
 
 #[test]
-fn a_chunker_ends_like_a_handler() {
+fn c07_a_chunker_ends_like_a_handler() {
     for (mode, code) in
         [("spin", Code::Deadline), ("panic", Code::Trap), ("invalid", Code::Invalid)]
     {

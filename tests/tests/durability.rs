@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pframe_core::config::Isolation;
+use pframe_core::state::JobState;
 use pframe_host::failpoint::BORDERS;
 use pframe_tests::history::History;
 use pframe_tests::house::isolation;
@@ -360,4 +361,68 @@ fn o07_x13_nobody_reads_what_the_host_says_and_the_work_is_done_all_the_same() {
         assert_eq!(status.code(), Some(4), "{arguments:?}");
         History::read(&place.state()).check_done();
     }
+}
+
+#[test]
+fn x11_a_host_with_few_descriptors_says_so_or_manages() {
+    let place = brief();
+    place.run(&["run", "jobs.yaml", "-q"]).expect_code(4);
+    let expect = outcome(&place);
+    for scheduler in ["threads", "processes"] {
+        for limit in [12, 16, 20, 24, 32, 48] {
+            let place = brief();
+            let arguments = [
+                "run",
+                "jobs.yaml",
+                "-q",
+                "--scheduler",
+                scheduler,
+                "--isolation",
+                isolation().name(),
+            ];
+            let run = place.command(&arguments);
+            let mut limited = Command::new("prlimit");
+            limited
+                .arg(format!("--nofile={limit}:{limit}"))
+                .arg(run.get_program())
+                .args(run.get_args());
+            limited.current_dir(place.path("."));
+            let output = limited.output().expect("util-linux is part of every Debian");
+            let talk = String::from_utf8_lossy(&output.stderr);
+            assert!(!talk.contains("panicked"), "{scheduler}, {limit}: {talk}");
+            let code = output.status.code();
+            assert!(matches!(code, Some(2 | 4 | 5)), "{scheduler}, {limit}: {code:?} {talk}");
+            if place.state().join("journal.sqlite").exists() {
+                History::read(&place.state()).check();
+            }
+            place.run(&["run", "jobs.yaml", "-q"]).expect_code(4);
+            History::read(&place.state()).check_done();
+            assert_eq!(outcome(&place), expect, "{scheduler}, {limit}");
+        }
+    }
+}
+
+#[test]
+fn x21_a_temporary_directory_that_cannot_be_used_is_not_needed() {
+    let place = brief();
+    place.run_in(&["run", "jobs.yaml", "-q"], ("TMPDIR", "/proc/1/nowhere")).expect_code(4);
+    History::read(&place.state()).check_done();
+    assert_eq!(place.read("out/large").map(|bytes| bytes.len()), Some(200_000));
+}
+
+/// A bug of the host's own, under one attempt: that attempt fails, and nothing else.
+#[test]
+fn x22_a_host_function_that_panics_takes_only_its_attempt_along() {
+    let place = brief();
+    let mut program = place.command(&["run", "jobs.yaml", "-q", "--scheduler", "threads"]);
+    let output = program.env("FAILPOINTS", "host-function=1*panic").output().unwrap();
+    let talk = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{talk}");
+    assert!(talk.contains("PF501") && talk.contains("the host panicked"), "{talk}");
+    let history = History::read(&place.state());
+    history.check_done();
+    let ended_well =
+        history.endings().values().filter(|(state, _)| *state == JobState::Completed).count();
+    assert!(ended_well >= 1, "{talk}");
+    place.run(&["run", "jobs.yaml", "-q"]).expect_code(4);
 }

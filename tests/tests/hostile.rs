@@ -14,7 +14,7 @@ use pframe_tests::canary::beside_a_canary;
 use pframe_tests::component::{Bounds, CASES, Ends, Guest, IMPORTS, component};
 use pframe_tests::guest;
 use pframe_tests::house::{
-    End, House, evil, evil_n, house, job, task, unique_id, wait, with_timeout,
+    End, House, evil, evil_n, files_job, house, job, task, unique_id, wait, with_timeout,
 };
 use pframe_tests::random::Random;
 
@@ -74,7 +74,7 @@ cases! {
     c12_growing_by_a_huge_step_mints_no_fuel,
     c14_cheap_calls_that_cost_the_host_burn_fuel,
     c14_cheap_calls_that_cost_the_host_take_processor_time,
-    c15_calling_out_while_the_host_calls_in,
+    c15_h14_calling_out_while_the_host_calls_in,
     c16_sleeping_for_ever,
     c17_polling_what_is_ready_for_ever,
     m01_growing_for_ever,
@@ -92,7 +92,10 @@ cases! {
     a13_cases_that_do_not_exist,
     a16_a_piece_of_output_that_is_far_too_large,
     a16_pieces_of_output_outside_of_memory,
+    a21_texts_between_two_components_arrive,
+    a21_texts_that_lie_between_two_components,
     h01_forged_and_freed_handles,
+    h02_a_handle_of_another_kind,
     h03_handles_without_end,
     h05_a_borrow_that_is_kept_past_the_call,
     h18_polling_nothing,
@@ -111,7 +114,8 @@ cases! {
     b09_a_hundred_thousand_imports_and_names_of_a_hundred_kilobytes,
     b16_instances_that_double,
     b19_a_table_of_ten_million_functions,
-    b23_m03_m14_features_that_are_off,
+    b21_debugging_data_that_is_a_bomb,
+    b23_c09_m03_m14_features_that_are_off,
 }
 
 #[track_caller]
@@ -255,6 +259,37 @@ fn m04_as_many_tables_as_a_module_may_have() {
         |count: usize| main_module(&format!("{} {HONEST_RUN}", "(table 1 funcref)".repeat(count)));
     assert_eq!(attack(house().job_for(&with(16))).bytes(), b"");
     refuse(&with(17).bytes(), &[Code::Instances]);
+}
+
+#[test]
+fn a20_after_a_trap_everything_is_fresh() {
+    let guest = Guest::new(&format!(
+        r#"{IMPORTS}
+        (global $used (mut i32) (i32.const 0))
+        (func (export "run") (param i32 i32 i32) (result i32)
+          (if (global.get $used) (then (return (i32.const 65))))
+          (global.set $used (i32.const 1)) unreachable)"#
+    ));
+    let task = house().register(&guest).unwrap();
+    for _ in 0..10 {
+        let fault = house().run(Job { task: task.clone(), ..job("tiny", "") }).fault();
+        assert!(fault.detail.contains("unreachable"), "{fault}");
+    }
+}
+
+/// What would block whoever opens it, or never ends, is refused before anything runs.
+#[test]
+fn f20_pipes_devices_and_sockets_are_no_inputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let mkfifo = std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+    assert!(mkfifo.success());
+    let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", path("link")).unwrap();
+    for name in ["pipe", "socket", "link", "."] {
+        let fault = house().engine.submit(files_job("evil", [&path(name)])).unwrap_err();
+        assert_eq!(fault.code, Code::InputMissing, "{name}: {fault}");
+    }
 }
 
 #[test]
@@ -555,7 +590,7 @@ fn feature(fields: &str, expect: &Expect) {
 }
 
 #[test]
-fn b23_m03_m14_features_that_are_off_are_refused_by_name() {
+fn b23_c09_m03_m14_features_that_are_off_are_refused_by_name() {
     feature(
         "(memory i64 1)",
         &expect![
@@ -566,12 +601,6 @@ fn b23_m03_m14_features_that_are_off_are_refused_by_name() {
         "(memory 1 1 shared)",
         &expect![
             "component.unsupported_feature failed to parse WebAssembly module: threads must be enabled for shared memories"
-        ],
-    );
-    feature(
-        "(memory 1) (memory 1)",
-        &expect![
-            "component.unsupported_feature failed to parse WebAssembly module: multiple memories"
         ],
     );
     feature(

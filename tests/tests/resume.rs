@@ -58,7 +58,7 @@ fn half_done_of(place: &Place, file: &str) {
 }
 
 #[test]
-fn an_input_that_changed_between_two_lives_fails_its_job_alone() {
+fn j24_an_input_that_changed_between_two_lives_fails_its_job_alone() {
     let place = slow();
     half_done(&place);
     place.write("f.txt", "changed in the meantime");
@@ -72,7 +72,7 @@ fn an_input_that_changed_between_two_lives_fails_its_job_alone() {
 }
 
 #[test]
-fn a_component_that_was_changed_or_deleted_is_still_there_for_resume() {
+fn j24_a_component_that_was_changed_or_deleted_is_still_there_for_resume() {
     for replacement in [None, Some("not a component any more")] {
         let place = slow();
         half_done(&place);
@@ -98,7 +98,7 @@ fn resume_of_nothing_says_so() {
 }
 
 #[test]
-fn finished_work_runs_anew_as_a_new_run() {
+fn j23_finished_work_runs_anew_as_a_new_run() {
     let place = slow();
     place.run(&["run", "jobs.yaml", "-q"]).expect_code(0);
     place.run(&["run", "jobs.yaml", "-q"]).expect_code(0);

@@ -8,6 +8,7 @@ mod bench;
 mod ci;
 mod coverage;
 mod demo;
+mod fuzz;
 mod guests;
 mod process;
 mod talk;
@@ -59,6 +60,12 @@ const COMMANDS: &[Command] = &[
         usage: coverage::USAGE,
         about: "shows which lines the tests run, of pframe-core or of the packages named",
         run: coverage::main,
+    },
+    Command {
+        name: "fuzz",
+        usage: fuzz::USAGE,
+        about: "feeds random bytes to every border that takes bytes from strangers, for ten minutes",
+        run: fuzz::main,
     },
     Command {
         name: "ci",

@@ -28,6 +28,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use self::bindings::pframe::task as wit;
 use self::stdio::GuestStdio;
+use crate::failpoint::trip;
 
 /// Host resources of one attempt.
 const RESOURCES_MAX: usize = 4096;
@@ -206,6 +207,7 @@ pub(crate) trait Guest: WasiView + WasiHttpView + Send + 'static {
 
     /// The same, for a call that the guest makes: it is counted.
     fn called(&mut self) -> &mut Capabilities {
+        trip("host-function");
         let capabilities = self.capabilities();
         capabilities.has_called = true;
         capabilities

@@ -174,7 +174,7 @@ fn conclude(
             Ok(_) => {}
             Err(fault) => {
                 is_published &= job.report().is_none_or(|report| is_settled(report.state()));
-                code = code.max(exit_code_of(fault));
+                code = worse(code, exit_code_of(fault));
             }
         }
     }
@@ -189,6 +189,12 @@ fn conclude(
 /// not be put where it was wanted, and one that has not ended will be resumed.
 fn is_settled(state: JobState) -> bool {
     state.is_terminal() && state != JobState::Completed
+}
+
+/// Of two exit codes the one that says more: a bug of ours before everything, then the machine, then a task.
+fn worse(one: u8, other: u8) -> u8 {
+    let bug = exit_code(Origin::Host);
+    if one == bug || other == bug { bug } else { one.max(other) }
 }
 
 fn exit_code_of(fault: &Fault) -> u8 {

@@ -26,3 +26,20 @@ impl Clock {
         self.started_at.after(self.started.elapsed())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn x09_a_wall_clock_that_was_set_back_does_not_set_time_back() {
+        let now = Clock::start(Timestamp::default()).now();
+        let in_ten_years = now.after(Duration::from_hours(10 * 365 * 24));
+        let clock = Clock::start(in_ten_years);
+        let first = clock.now();
+        assert!(first >= in_ten_years && clock.now() >= first);
+        assert!(first.since(in_ten_years) < Duration::from_mins(1), "and it does not run ahead");
+    }
+}

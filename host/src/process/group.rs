@@ -17,6 +17,8 @@ use rustix::process::Pid;
 const ROOT: &str = "/sys/fs/cgroup";
 /// The first part of our groups' names; the number of the host's process follows.
 const PREFIX: &str = "pframe-";
+/// The group below its own that a host moves into.
+const LEAF: &str = "pframe-host";
 /// How often the end of a group is tried: its last process may still be on its way out.
 const END_LOOKS: u32 = 50;
 const END_LOOK_INTERVAL: Duration = Duration::from_millis(2);
@@ -58,6 +60,9 @@ impl MemoryGroup {
         if self.limit == Some(limit) {
             return;
         }
+        // Version 2 alone has these: no way round by swapping, and all of a worker ends together.
+        let _ = fs::write(self.folder.join("memory.swap.max"), "0");
+        let _ = fs::write(self.folder.join("memory.oom.group"), "1");
         match fs::write(self.folder.join(self.files.limit), limit.bytes().to_string()) {
             Ok(()) => self.limit = Some(limit),
             Err(error) => tracing::warn!(%error, "a control group does not take its limit"),
@@ -95,12 +100,47 @@ fn parents(own: &str) -> Vec<(PathBuf, Files)> {
         let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
         let path = path.trim_start_matches('/');
         if controllers.is_empty() {
+            // A host that has moved into a leaf makes its groups beside it.
+            let path = path.strip_suffix(LEAF).unwrap_or(path).trim_end_matches('/');
             parents.push((Path::new(ROOT).join(path), VERSION_2));
         } else if controllers.split(',').any(|controller| controller == "memory") {
             parents.push((Path::new(ROOT).join("memory").join(path), VERSION_1));
         }
     }
     parents
+}
+
+/// Makes room for groups. With version 2 the kernel counts memory only below a group without processes of its own: a host
+/// that is alone in its group, as with systemd's `Delegate=yes`, moves into a leaf of that group.
+pub(crate) fn settle() {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    for (folder, _) in parents(&own).into_iter().filter(|(_, files)| files.limit == VERSION_2.limit)
+    {
+        if let Err(error) = settle_in(&folder, std::process::id()) {
+            tracing::debug!(%error, "no control group of version 2 can be divided here");
+        }
+    }
+}
+
+fn settle_in(folder: &Path, host: u32) -> io::Result<()> {
+    let read = |name| fs::read_to_string(folder.join(name));
+    let has_memory = |text: String| text.split_whitespace().any(|word| word == "memory");
+    if has_memory(read("cgroup.subtree_control")?) {
+        return Ok(());
+    }
+    let host = host.to_string();
+    if !has_memory(read("cgroup.controllers")?) || read("cgroup.procs")?.trim() != host {
+        return Err(io::Error::other(
+            "it is not this host's own, or memory is not passed on to it",
+        ));
+    }
+    let leaf = folder.join(LEAF);
+    fs::create_dir_all(&leaf)?;
+    fs::write(leaf.join("cgroup.procs"), &host)?;
+    fs::write(folder.join("cgroup.subtree_control"), "+memory").inspect_err(|_| {
+        let _ = fs::write(folder.join("cgroup.procs"), &host);
+        let _ = fs::remove_dir(&leaf);
+    })
 }
 
 /// A new group, if the kernel counts memory in it.
@@ -180,6 +220,25 @@ mod tests {
                 (PathBuf::from("/sys/fs/cgroup/user.slice"), "memory.max"),
             ]
         );
+    }
+
+    #[test]
+    fn a_host_alone_in_a_group_of_its_own_moves_into_a_leaf_and_makes_groups_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let host = std::process::id();
+        fs::write(file("cgroup.controllers"), "cpu memory pids\n").unwrap();
+        fs::write(file("cgroup.subtree_control"), "\n").unwrap();
+        fs::write(file("cgroup.procs"), format!("{host}\n1\n")).unwrap();
+        assert!(settle_in(folder.path(), host).is_err(), "somebody else is there too");
+        assert!(!file(LEAF).exists());
+        fs::write(file("cgroup.procs"), format!("{host}\n")).unwrap();
+        settle_in(folder.path(), host).unwrap();
+        let moved = fs::read_to_string(file(LEAF).join("cgroup.procs")).unwrap();
+        assert_eq!(moved, host.to_string());
+        assert_eq!(fs::read_to_string(file("cgroup.subtree_control")).unwrap(), "+memory");
+        let beside = parents("0::/system.slice/pframe.service/pframe-host\n");
+        assert_eq!(beside[0].0, Path::new("/sys/fs/cgroup/system.slice/pframe.service"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use pframe_core::config::Isolation;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::units::ByteSize;
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount,
     fsopen,
@@ -104,8 +104,20 @@ fn ask(
     if let Err(why) = frame.message::<Made>()? {
         return Ok(Err(why));
     }
-    let disk = frame.descriptors.into_iter().next();
-    Ok(disk.map(File::from).ok_or_else(|| "no disk came along".to_owned()))
+    let Some(disk) = frame.descriptors.into_iter().next() else {
+        return Ok(Err("no disk came along".into()));
+    };
+    let disk = File::from(disk);
+    Ok(match keeps_below(&disk) {
+        true => Ok(disk),
+        false => Err("the kernel has no `openat2`, which keeps paths below a directory".into()),
+    })
+}
+
+/// True where the kernel itself keeps paths below a directory: what programs do instead has let guests out before.
+pub(crate) fn keeps_below(disk: impl AsFd) -> bool {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    rustix::fs::openat2(disk, ".", flags, Mode::empty(), ResolveFlags::BENEATH).is_ok()
 }
 
 /// The child's life: make what is asked for until the line closes.

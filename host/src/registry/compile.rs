@@ -244,9 +244,11 @@ const SWITCHED_OFF: &[&str] = &[
     "must be enabled",
     "support is not",
     "feature is required",
-    "without the gc feature",
+    "not supported without",
+    "types are disallowed",
+    "to be enabled",
+    "require the function-references",
     "function references required",
-    "multiple memories",
 ];
 
 /// Features that are switched off and components too large for the pool are told from damage by the wording of

@@ -10,5 +10,7 @@ mod store;
 mod turnstile;
 
 pub(crate) use admission::admit;
+#[cfg(feature = "fuzzing")]
+pub(crate) use artefacts::ArtefactCache;
 pub(crate) use compile::{CompileProgram, serve_compile};
 pub(crate) use store::{Registry, RegistrySettings, load_artefact_file};

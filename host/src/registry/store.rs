@@ -232,15 +232,23 @@ impl Registry {
                 let _turn = self.compilers.enter(tenant);
                 compile(program, &admitted.bytes, compatibility(engine))?
             }
-            None => engine
-                .precompile_component(&admitted.bytes)
-                .map_err(|error| compile_fault(&error))?,
+            None => compile_here(engine, &admitted.bytes)?,
         };
         if let Some(cache) = &self.cache {
             cache.put(&admitted.digest, &artefact);
         }
         let component = load_artefact(engine, &artefact).map_err(|error| compile_fault(&error))?;
         Ok((component, artefact))
+    }
+}
+
+/// Compiles in this process. A compiler that panics on a component has refused it.
+fn compile_here(engine: &wasmtime::Engine, component: &[u8]) -> Result<Vec<u8>, Fault> {
+    // The compiler owns everything that it touches, and is gone with it.
+    let compile = std::panic::AssertUnwindSafe(|| engine.precompile_component(component));
+    match std::panic::catch_unwind(compile) {
+        Ok(result) => result.map_err(|error| compile_fault(&error)),
+        Err(_) => Err(Fault::new(Code::CompileFailed).detail("the compiler panicked")),
     }
 }
 

@@ -134,7 +134,8 @@ fn allow_features(config: &mut Config) {
         .wasm_component_model(true)
         .wasm_tail_call(false)
         .wasm_relaxed_simd(false)
-        .wasm_multi_memory(false)
+        // Adapters between the components of one component need it, and `Limiter` counts all memories together.
+        .wasm_multi_memory(true)
         .wasm_memory64(false)
         .wasm_extended_const(false)
         .wasm_custom_page_sizes(false)

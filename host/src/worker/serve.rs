@@ -27,6 +27,7 @@ use crate::capability::stdio::Capture;
 use crate::data::results::Finished;
 use crate::process::frame::{Frame, FrameError, Incoming, receive_frame};
 use crate::process::jail::Jail;
+use crate::process::scratch::keeps_below;
 use crate::process::syscalls::Phase;
 use crate::registry::load_artefact_file;
 use crate::sandbox::{Assignment, Order, Product, Sandbox, SandboxSettings, Stop, Task, run};
@@ -88,6 +89,12 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
         sandbox.ticker().start();
     }
     jail.seal(if scratch.is_some() { Phase::RunWithDisk } else { Phase::Run });
+    let prepared = match &scratch {
+        Some(disk) if !keeps_below(disk) => {
+            Err(Fault::new(Code::WorkerUnusable).detail("the kernel has no `openat2`"))
+        }
+        _ => prepared,
+    };
     let (sandbox, task) = match (prepared, jail.gap()) {
         (Err(fault), _) => return desk.send(&FromWorker::Refused((&fault).into())),
         (Ok(_), Some(gap)) => {
