@@ -18,8 +18,13 @@ fn is_possible() -> bool {
 
 /// How each attack ended without some layers.
 fn attacks_without(layers: &str) -> BTreeMap<String, String> {
+    attacks(&[], layers)
+}
+
+fn attacks(more: &[&str], layers: &str) -> BTreeMap<String, String> {
     let place = Place::new();
     let mut arguments = vec!["selftest", "--layers", "--json"];
+    arguments.extend(more);
     if !layers.is_empty() {
         arguments.extend(["--without", layers]);
     }
@@ -55,6 +60,30 @@ fn s11_the_list_of_system_calls_kills_who_leaves_it() {
     for attack in ["fork", "executable-memory", "new-namespace", "unix-socket"] {
         check("system-calls", attack, "WORKED");
     }
+}
+
+/// Code that was compiled for an attacker is looked at before the root directory is gone.
+#[test]
+fn s11_while_it_loads_a_worker_can_do_no_more_than_loading_takes() {
+    if !is_possible() {
+        return;
+    }
+    let ended = attacks(&["--stage", "loading"], "");
+    for attack in [
+        "network-socket",
+        "unix-socket",
+        "execute",
+        "trace",
+        "new-namespace",
+        "ring",
+        "kernel-program",
+        "keys",
+        "page-faults",
+        "signal-outside",
+    ] {
+        assert_eq!(ended[attack], "killed", "{attack}");
+    }
+    assert_eq!(attacks(&["--stage", "loading"], "system-calls")["unix-socket"], "WORKED");
 }
 
 #[test]

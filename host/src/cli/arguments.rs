@@ -94,6 +94,9 @@ pub(super) struct SelftestArguments {
     /// Leave out these layers, to see what the others hold by themselves
     #[arg(long, value_delimiter = ',', value_name = "LAYERS", requires = "layers")]
     pub(super) without: Vec<String>,
+    /// Attack while guests run, or already while compiled code is loaded, when some layers are still to come
+    #[arg(long, value_parser = ["running", "loading"], default_value = "running")]
+    pub(super) stage: String,
     /// Answer in JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -110,9 +113,9 @@ pub(super) struct ProbeArguments {
     /// Try this
     #[arg(long)]
     pub(super) attack: Option<String>,
-    /// With a private disk
+    /// At this stage of a worker's life
     #[arg(long)]
-    pub(super) disk: bool,
+    pub(super) stage: String,
 }
 
 /// Form of the answer.

@@ -43,7 +43,7 @@ use self::arguments::{Arguments, Command, ConfigCommand, ProbeArguments, Setting
 use self::failure::Failure;
 use self::porch::Porch;
 use crate::process::jail::Layer;
-use crate::process::probe::{Attack, serve_probe};
+use crate::process::probe::{Attack, Stage, serve_probe};
 
 /// Reads the arguments, runs the command, and says how it went.
 pub fn main() -> ExitCode {
@@ -66,9 +66,11 @@ pub fn main() -> ExitCode {
 /// Names come from this very program; what it does not know it does not do.
 fn probe(arguments: &ProbeArguments) -> ExitCode {
     let left_out: Vec<_> = arguments.without.iter().filter_map(|name| Layer::find(name)).collect();
+    let stage = Stage::ALL.iter().find(|(name, _)| *name == arguments.stage);
+    let stage = stage.map_or(Stage::Running, |(_, stage)| *stage);
     let attack = arguments.attack.as_deref();
     let attack = attack.and_then(|wanted| Attack::ALL.iter().find(|(name, _)| *name == wanted));
-    serve_probe(&left_out, attack.map(|(_, attack)| *attack), arguments.disk)
+    serve_probe(&left_out, attack.map(|(_, attack)| *attack), stage)
 }
 
 /// A child reads no configuration: its host tells it what to put on.

@@ -14,7 +14,7 @@ use super::hostile::hostile;
 use super::porch::OWN_PROGRAM;
 use super::print::{print, print_json};
 use crate::process::jail::{Layer, LayerState};
-use crate::process::probe::{Attack, Fate, probe};
+use crate::process::probe::{Attack, Fate, Stage, probe};
 
 pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode, Failure> {
     if arguments.hostile {
@@ -24,12 +24,15 @@ pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode, Failur
     let failed = |fault| Failure::at("selftest")(fault);
     let left_out =
         arguments.without.iter().map(|name| layer(name)).collect::<Result<Vec<_>, _>>()?;
-    let (layers, _) = probe(program, &left_out, None, false).map_err(failed)?;
     // A worker with a private disk may do more than one without: what counts is the worse of both.
+    let stages = match arguments.stage.as_str() {
+        "loading" => [Stage::Loading; 2],
+        _ => [Stage::Running, Stage::RunningWithDisk],
+    };
+    let (layers, _) = probe(program, &left_out, None, stages[0]).map_err(failed)?;
     let fate = |name| {
-        let [plain, with_disk] =
-            [false, true].map(|disk| probe(program, &left_out, Some(name), disk));
-        Ok((name, plain?.1.max(with_disk?.1)))
+        let [one, other] = stages.map(|stage| probe(program, &left_out, Some(name), stage));
+        Ok((name, one?.1.max(other?.1)))
     };
     let attacks: Vec<(&str, Fate)> = Attack::ALL
         .iter()

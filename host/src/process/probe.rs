@@ -168,6 +168,31 @@ impl Attack {
     }
 }
 
+/// When an attacker has taken the worker over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// While compiled code was loaded, before the layers that come after that.
+    Loading,
+    /// While a guest ran.
+    Running,
+    /// While a guest with a private disk ran, whose worker may do more.
+    RunningWithDisk,
+}
+
+impl Stage {
+    /// Every stage, with its name.
+    pub(crate) const ALL: [(&str, Self); 3] = [
+        ("loading", Self::Loading),
+        ("running", Self::Running),
+        ("running-with-disk", Self::RunningWithDisk),
+    ];
+
+    fn name(self) -> &'static str {
+        let named = Self::ALL.iter().find(|(_, stage)| *stage == self);
+        named.map_or("", |(name, _)| name)
+    }
+}
+
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Found {
@@ -187,25 +212,21 @@ pub(crate) enum Fate {
     Worked,
 }
 
-/// Puts a child into the jail, without some layers, and lets it try an attack; also which layers hold. A worker for an
-/// attempt with a private disk may do more than others.
+/// Puts a child into the jail, without some layers, and lets it try an attack; also which layers hold.
 pub(crate) fn probe(
     program: &Path,
     left_out: &[Layer],
     attack: Option<&str>,
-    has_disk: bool,
+    stage: Stage,
 ) -> Result<(Vec<LayerState>, Fate), Fault> {
     let left_out: Vec<_> = left_out.iter().map(|layer| layer.name()).collect();
     let left_out = left_out.join(",");
-    let mut role = vec!["probe"];
+    let mut role = vec!["probe", "--stage", stage.name()];
     if !left_out.is_empty() {
         role.extend(["--without", &left_out]);
     }
     if let Some(attack) = attack {
         role.extend(["--attack", attack]);
-    }
-    if has_disk {
-        role.push("--disk");
     }
     let mut incoming = Incoming::without_descriptors();
     let mut child = ChildProcess::start(program, &role, Isolation::Strict, &mut incoming)?;
@@ -224,20 +245,22 @@ pub(crate) fn probe(
 }
 
 /// The child's life: says which layers hold, then whether the attack works.
-pub(crate) fn serve_probe(left_out: &[Layer], attack: Option<Attack>, has_disk: bool) -> ExitCode {
-    match live(left_out, attack, has_disk) {
+pub(crate) fn serve_probe(left_out: &[Layer], attack: Option<Attack>, stage: Stage) -> ExitCode {
+    match live(left_out, attack, stage) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn live(left_out: &[Layer], attack: Option<Attack>, has_disk: bool) -> Result<(), FrameError> {
+fn live(left_out: &[Layer], attack: Option<Attack>, stage: Stage) -> Result<(), FrameError> {
     let mut jail = Jail::enter_without(left_out, Isolation::Strict, io::stdin().as_fd())?;
     // A worker is handed its disk; here nobody else makes one.
-    let disk = if has_disk { disk(DISK_BYTES).ok() } else { None };
+    let disk = if stage == Stage::RunningWithDisk { disk(DISK_BYTES).ok() } else { None };
     jail.seal(Phase::Load);
-    jail.close(&[], disk.as_ref().map(AsFd::as_fd));
-    jail.seal(if has_disk { Phase::RunWithDisk } else { Phase::Run });
+    if stage != Stage::Loading {
+        jail.close(&[], disk.as_ref().map(AsFd::as_fd));
+        jail.seal(if disk.is_some() { Phase::RunWithDisk } else { Phase::Run });
+    }
     let say = |attack_worked| {
         let mut outgoing = Outgoing::default();
         let found = Found { layers: jail.states().to_vec(), attack_worked };
