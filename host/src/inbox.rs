@@ -34,8 +34,8 @@ pub(crate) enum Mail {
     },
     /// What runs shall be taken back: the host drains.
     StopAttempts,
-    /// Every job of the run has ended.
-    FinishRun,
+    /// Every job of the run has ended; the answer is whether that is recorded.
+    FinishRun(Sender<Result<(), Fault>>),
     /// The engine shall end.
     Close,
 }

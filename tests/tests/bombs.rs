@@ -147,6 +147,17 @@ fn b24_many_bombs_of_one_tenant_hold_up_nobody_else() {
             assert!(ended.is_ok(), "{ended:?}");
             assert!(took < alone * 4 + Duration::from_secs(1), "{took:?}, {alone:?} alone");
         }
+        // The crowd's own wish for a component that everybody wants stands behind its bombs, and holds up nobody.
+        let popular = honest(7);
+        let of_the_crowd = scope.spawn({
+            let (compile, popular) = (&compile, popular.clone());
+            move || compile("evil", popular)
+        });
+        std::thread::sleep(Duration::from_millis(100));
+        let (ended, took) = compile("good", popular);
+        assert!(ended.is_ok(), "{ended:?}");
+        assert!(took < alone * 4 + Duration::from_secs(1), "{took:?}, {alone:?} alone");
+        drop(of_the_crowd);
         let done = exploded.load(std::sync::atomic::Ordering::Relaxed);
         assert!(done < 4, "{done} bombs are through: they were too small to tell");
     });

@@ -137,6 +137,9 @@ fn borders() -> (Vec<&'static str>, Vec<&'static str>) {
     (run, gc)
 }
 
+/// A cache that cannot be written costs time; a log that cannot be kept is only said; what nobody needs goes with `gc`.
+const TOLERATED: [&str; 4] = ["artefact-before", "artefact-after", "log-keep", "leftover-remove"];
+
 /// Runs into trouble at every border, and then again without.
 fn survive_trouble(action: &str, moments: &[&str]) {
     let place = brief();
@@ -157,15 +160,18 @@ fn survive_trouble(action: &str, moments: &[&str]) {
                 "abort" => {
                     assert!(matches!(ended.code, None | Some(4)), "{setting}: {}", ended.stderr)
                 }
-                _ => {
-                    assert!(
-                        matches!(ended.code, Some(4 | 5)),
-                        "{setting}: {:?} {}",
-                        ended.code,
-                        ended.stderr
-                    );
-                    assert!(ended.stderr.contains("error[PF"), "{setting}: {}", ended.stderr);
+                // An error that stays is told, but where losing the step loses nothing.
+                _ if moment.is_empty() => {
+                    let expect = if TOLERATED.contains(&border) { 4 } else { 5 };
+                    assert_eq!(ended.code, Some(expect), "{setting}: {}", ended.stderr);
+                    assert_eq!(expect == 5, ended.stderr.contains("error[PF40"), "{setting}");
                 }
+                _ => assert!(
+                    matches!(ended.code, Some(4 | 5)),
+                    "{setting}: {:?} {}",
+                    ended.code,
+                    ended.stderr
+                ),
             }
             if place.state().join("journal.sqlite").exists() {
                 History::read(&place.state()).check();

@@ -293,6 +293,14 @@ fn f20_pipes_devices_and_sockets_are_no_inputs() {
 }
 
 #[test]
+fn m05_a_module_may_have_two_memories() {
+    let two = "(core module $two (memory 1) (memory 1)) (core instance (instantiate $two))";
+    assert_eq!(attack(house().job_for(&Guest::running("").before(two))).text(), "");
+    let five = format!("(core module {})", "(memory 1)".repeat(5));
+    refuse(&Guest::running("").before(&five).bytes(), &[Code::Instances]);
+}
+
+#[test]
 fn m15_more_jobs_than_slots_wait_and_never_fail() {
     let house = House::with(|builder| builder.attempts(2));
     let jobs = (0..200).map(|_| evil("echo")).collect();

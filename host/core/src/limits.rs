@@ -26,6 +26,13 @@ pub struct Limits {
     pub disk: ByteSize,
 }
 
+impl Limits {
+    /// Memory of the guest and of its private disk together.
+    pub fn memory_with_disk(&self) -> ByteSize {
+        ByteSize(self.memory.bytes().saturating_add(self.disk.bytes()))
+    }
+}
+
 impl Default for Limits {
     /// 256 MiB of memory, an hour, 1 GiB of output, no disk; fuel is counted and unlimited.
     fn default() -> Self {

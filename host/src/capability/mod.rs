@@ -119,6 +119,8 @@ pub(crate) struct Capabilities {
     network: network::DeniedNetwork,
     /// Its private disk, if its job asked for one.
     pub(crate) scratch: Option<File>,
+    /// Listings of its directories that may still be open, by their number in `table`.
+    listings: Vec<u32>,
     /// Host resources that the guest holds handles to.
     pub(crate) table: ResourceTable,
     /// The result being written.
@@ -145,10 +147,7 @@ impl Capabilities {
         progress: Box<dyn progress::Progress>,
     ) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(match scratch {
-            Some(_) => RESOURCES_WITH_FILES_MAX,
-            None => RESOURCES_MAX,
-        });
+        table.set_max_capacity(resources_max(scratch.is_some()));
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HTTP_FIELDS_BYTES_MAX);
         Self {
@@ -157,6 +156,7 @@ impl Capabilities {
             denied_http: http::DeniedHttp::default(),
             network: network::DeniedNetwork::default(),
             scratch,
+            listings: Vec::new(),
             table,
             output,
             progress,
@@ -176,6 +176,11 @@ impl Capabilities {
     /// The reason recorded by a capability that ended the attempt.
     pub(crate) fn take_fault(&mut self) -> Option<Fault> {
         self.fault.take().or_else(|| self.output.take_fault())
+    }
+
+    /// Host resources that the guest may hold.
+    pub(crate) fn resources_max(&self) -> usize {
+        resources_max(self.scratch.is_some())
     }
 
     /// Calls that were denied for want of a grant.
@@ -198,6 +203,10 @@ impl Capabilities {
             hooks: &mut self.denied_http,
         }
     }
+}
+
+const fn resources_max(has_disk: bool) -> usize {
+    if has_disk { RESOURCES_WITH_FILES_MAX } else { RESOURCES_MAX }
 }
 
 /// A store's data that has capabilities.
@@ -239,6 +248,8 @@ impl WasiParts {
         let mut builder = WasiCtxBuilder::new();
         builder.stdin(stdio.stdin.clone());
         builder.stdout(stdio.stdout.clone()).stderr(stdio.stderr.clone());
+        // Files are memory: nobody waits for a disk, and what they cost counts as the attempt's processor time.
+        builder.allow_blocking_current_thread(true);
         builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         builder.max_random_size(RANDOM_BYTES_MAX);
         for (name, value) in &granted.environment {

@@ -234,8 +234,9 @@ impl<'a> Neighbour<'a> {
             is_right &= song.is_ok_and(|song| song == SONG.as_bytes());
             std::thread::sleep(SONG_PAUSE);
         }
-        let is_right = is_right && took <= CANARY_TIME_MAX;
-        let end = format!("{number} jobs, all right");
+        let words = if is_right { "all right" } else { "not all right" };
+        let end = format!("{number} jobs, {words}");
+        let is_right = is_right && number > 0 && took <= CANARY_TIME_MAX;
         Verdict { name: "a_neighbour_beside_all_this", end, took, most: CANARY_TIME_MAX, is_right }
     }
 }

@@ -101,7 +101,7 @@ fn fitting(plan: Planned, workbench: &Workbench) -> Result<Planned, Fault> {
 pub(super) fn need_of(job: &JobSpec) -> Capacity {
     Capacity {
         cpu: job.requirements.cpu,
-        memory: job.requirements.memory.unwrap_or(job.limits.memory),
+        memory: job.requirements.memory.unwrap_or_else(|| job.limits.memory_with_disk()),
         gpu_memory: job.requirements.gpu_memory,
         attempts: 1,
     }

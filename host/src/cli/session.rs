@@ -179,7 +179,10 @@ fn conclude(
         }
     }
     if is_published {
-        engine.finish_run();
+        if let Err(fault) = engine.finish_run() {
+            tell_fault(&fault, "the end of the run");
+            code = worse(code, exit_code_of(&fault));
+        }
     }
     show.close(&reports, endings);
     Ok(code)

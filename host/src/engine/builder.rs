@@ -29,6 +29,7 @@ use crate::executor::{Executor, LogStore, ProcessExecutor, Site, ThreadExecutor,
 use crate::inbox::Inbox;
 use crate::journal::{HostLock, Journal, MemoryJournal, NewRun, SqliteJournal};
 use crate::machine::Machine;
+use crate::process::group;
 use crate::process::scratch::ScratchMaker;
 use crate::registry::{CompileProgram, Registry, RegistrySettings};
 use crate::sandbox::{Sandbox, SandboxSettings};
@@ -161,6 +162,9 @@ impl EngineBuilder {
                 demands_layers: config.scheduler == SchedulerKind::Processes,
             }),
         };
+        if self.worker_program.is_some() {
+            group::settle();
+        }
         let workbench = Workbench {
             config,
             machine,

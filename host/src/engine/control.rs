@@ -90,7 +90,11 @@ impl Control {
                     let _ = answer.send(self.explain(now, &job));
                 }
                 Mail::StopAttempts => self.executor.stop_all(),
-                Mail::FinishRun => self.journal.finish_run().map_err(End::Broken)?,
+                Mail::FinishRun(answer) => {
+                    let finished = self.journal.finish_run();
+                    let _ = answer.send(finished.clone());
+                    finished.map_err(End::Broken)?;
+                }
                 Mail::Close => is_closing = true,
             }
         }

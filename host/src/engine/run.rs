@@ -239,10 +239,17 @@ impl Engine {
 
     /// Records that the run is over: every job has ended and every result stands where it was wanted.
     /// A run of which some jobs were never accepted is not.
-    pub(crate) fn finish_run(&self) {
-        if self.totals().jobs() >= self.shared.jobs_wanted {
-            self.shared.inbox.tell(Mail::FinishRun);
+    pub(crate) fn finish_run(&self) -> Result<(), Fault> {
+        if self.totals().jobs() < self.shared.jobs_wanted {
+            return Ok(());
         }
+        let (answer, finished) = mpsc::channel();
+        self.shared.inbox.tell(Mail::FinishRun(answer));
+        // Where nobody answers, the loop has ended, and said why.
+        finished.recv().unwrap_or_else(|_| {
+            let code = pframe_core::fault::Code::StateUnusable;
+            Err(Fault::new(code).detail("the journal failed before"))
+        })
     }
 }
 

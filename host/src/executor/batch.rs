@@ -3,6 +3,7 @@
 //! Owns: that the scheduler hears of every attempt of the batch exactly once, whatever happens.
 //! Never: wakes the engine for each of many tiny attempts: their outcomes are told together.
 
+use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::AttemptId;
 use pframe_core::limits::Usage;
 use pframe_core::scheduler::{Message, Outcome, Start, Work};
+use pframe_core::units::ByteSize;
 
 use super::Site;
-use super::assignment::{granted, join, outcome, prepare, scratch};
+use super::assignment::{granted, join, outcome, prepare};
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::ProgressSink;
 use crate::capability::stdio::Capture;
@@ -63,7 +65,11 @@ async fn perform(
         Fault::new(Code::Bug).detail("the component of an accepted job is not ready")
     })?;
     let prepared = prepare(site, start)?;
-    let scratch = scratch(site, &start.job.limits)?;
+    let scratch = match start.job.limits.disk {
+        ByteSize::ZERO => None,
+        // Another process makes it: nobody else on this thread waits for that.
+        size => Some(make_disk(site, size, &stop).await?),
+    };
     let talk = Capture::default();
     let order = Order {
         assignment: prepared.assignment,
@@ -81,6 +87,15 @@ async fn perform(
     // An input that changed explains every other outcome.
     prepared.unchanged.check()?;
     outcome(start, result?)
+}
+
+async fn make_disk(site: &Site, size: ByteSize, stop: &Stop) -> Result<File, Fault> {
+    let maker = Arc::clone(&site.scratch);
+    let making = tokio::task::spawn_blocking(move || maker.make(size));
+    tokio::select! {
+        made = making => made.unwrap_or_else(|_| Err(Fault::new(Code::Bug).detail("making a disk"))),
+        fault = stop.wait() => Err(fault),
+    }
 }
 
 fn keep_talk(site: &Site, attempt: &AttemptId, talk: &Capture) {

@@ -128,7 +128,6 @@ impl ProcessExecutor {
             .build()
             .map_err(|error| Fault::new(Code::StateUnusable).detail(format!("threads: {error}")))?;
         group::sweep();
-        group::settle();
         let (idle, deaths) = (Mutex::default(), Mutex::default());
         let floor = Floor { site, program, idle, deaths, is_closing: AtomicBool::new(false) };
         let (drivers, stops) = (Vec::new(), HashMap::new());

@@ -110,14 +110,14 @@ fn parents(own: &str) -> Vec<(PathBuf, Files)> {
     parents
 }
 
-/// Makes room for groups. With version 2 the kernel counts memory only below a group without processes of its own: a host
+/// Makes room for groups, before the first child is there. With version 2 the kernel counts memory only below a group without processes of its own: a host
 /// that is alone in its group, as with systemd's `Delegate=yes`, moves into a leaf of that group.
 pub(crate) fn settle() {
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     for (folder, _) in parents(&own).into_iter().filter(|(_, files)| files.limit == VERSION_2.limit)
     {
         if let Err(error) = settle_in(&folder, std::process::id()) {
-            tracing::debug!(%error, "no control group of version 2 can be divided here");
+            tracing::info!(%error, "no control group of version 2 can be divided here");
         }
     }
 }

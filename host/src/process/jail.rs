@@ -157,10 +157,11 @@ impl Jail {
             // What bounds the work itself holds without a jail too.
             let _ = limit_resources(limits);
         }
-        // A disk has its own size; without one there is no file to write.
-        let no_files = [(Resource::Fsize, 0)];
-        let files = if disk.is_none() { &no_files[..] } else { &[] };
-        self.put_on(Layer::ResourceLimits, || limit_resources(&[limits, files].concat()));
+        // No file is much longer than the disk that it lies on (who fills it is told so first); without one there is no
+        // file to write.
+        let length_max = disk.map_or(0, |disk| disk_bytes(disk).saturating_add(1 << 20));
+        let files = [(Resource::Fsize, length_max)];
+        self.put_on(Layer::ResourceLimits, || limit_resources(&[limits, &files].concat()));
         let is_separate = self.holds(Layer::Namespaces);
         self.put_on(Layer::EmptyRoot, || match is_separate {
             true => empty_root(),
@@ -190,6 +191,11 @@ impl Jail {
                 && !(self.isolation == Isolation::Container
                     && state.layer.may_be_missing_in_container())
         })
+    }
+
+    /// True where the root directory was to be emptied and was not: calls that name files reach those of the host.
+    pub(crate) fn lacks_empty_root(&self) -> bool {
+        self.isolation != Isolation::Off && !self.holds(Layer::EmptyRoot)
     }
 
     fn holds(&self, layer: Layer) -> bool {
@@ -324,6 +330,14 @@ fn guard(line: BorrowedFd<'_>, inner: i32, go: std::os::fd::OwnedFd) -> ! {
             Err(_) => std::process::exit(1),
         }
     }
+}
+
+/// The size of a disk. A write behind it shall be an error, and not a signal.
+fn disk_bytes(disk: BorrowedFd<'_>) -> u64 {
+    // SAFETY: a signal that is ignored runs no code.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    rustix::fs::fstatfs(disk)
+        .map_or(0, |disk| disk.f_blocks.saturating_mul(u64::try_from(disk.f_bsize).unwrap_or(0)))
 }
 
 fn limit_resources(limits: &[(Resource, u64)]) -> Result<(), String> {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use pframe_core::config::Isolation;
 use pframe_core::fault::{Code, Fault};
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 
 use super::child::ChildProcess;
@@ -63,15 +63,13 @@ pub(crate) enum Attack {
     RaiseLimit,
     /// Use a right of the namespace's root.
     UseCapability,
-    /// Leave the private disk, if there is one, upwards.
-    LeaveDisk,
     /// Make a device on the private disk, or in the root directory.
     MakeDevice,
 }
 
 impl Attack {
     /// Every attack.
-    pub(crate) const ALL: [(&str, Self); 20] = [
+    pub(crate) const ALL: [(&str, Self); 19] = [
         ("read-file", Self::ReadFile),
         ("list-root", Self::ListRoot),
         ("see-processes", Self::SeeProcesses),
@@ -90,7 +88,6 @@ impl Attack {
         ("page-faults", Self::PageFaults),
         ("raise-limit", Self::RaiseLimit),
         ("use-capability", Self::UseCapability),
-        ("leave-disk", Self::LeaveDisk),
         ("make-device", Self::MakeDevice),
     ];
 
@@ -154,11 +151,6 @@ impl Attack {
                 setrlimit(Resource::Nofile, more).is_ok()
             }
             Self::UseCapability => rustix::process::chroot("/").is_ok(),
-            Self::LeaveDisk => {
-                let Some(disk) = disk else { return false };
-                let path = format!("{}etc/passwd", "../".repeat(50));
-                openat(disk, path, OFlags::RDONLY, Mode::empty()).is_ok()
-            }
             Self::MakeDevice => {
                 use rustix::fs::{CWD, FileType, mknodat};
                 let place = disk.map_or(CWD, AsFd::as_fd);
@@ -255,7 +247,10 @@ pub(crate) fn serve_probe(left_out: &[Layer], attack: Option<Attack>, stage: Sta
 fn live(left_out: &[Layer], attack: Option<Attack>, stage: Stage) -> Result<(), FrameError> {
     let mut jail = Jail::enter_without(left_out, Isolation::Strict, io::stdin().as_fd())?;
     // A worker is handed its disk; here nobody else makes one.
-    let disk = if stage == Stage::RunningWithDisk { disk(DISK_BYTES).ok() } else { None };
+    let disk = match stage {
+        Stage::RunningWithDisk => Some(disk(DISK_BYTES).map_err(io::Error::from)?),
+        Stage::Loading | Stage::Running => None,
+    };
     jail.seal(Phase::Load);
     if stage != Stage::Loading {
         jail.close(&[], disk.as_ref().map(AsFd::as_fd));

@@ -36,8 +36,8 @@ struct Make {
     bytes: u64,
 }
 
-/// From the child: the disk comes beside it, or this is why there is none.
-type Made = Result<(), String>;
+/// From the child: the disk comes beside it, or there is none.
+type Made = Result<(), Refusal>;
 
 /// Asks for disks; the child that makes them is started by the first who needs one.
 #[derive(Debug)]
@@ -64,14 +64,15 @@ impl ScratchMaker {
         if let Some(Line { child, incoming }) = &mut *line
             && let Ok(answer) = ask(child, incoming, size)
         {
-            return answer.map_err(|why| unavailable(&why));
+            return answer.map_err(Refusal::fault);
         }
         // There is none yet, or somebody killed it.
         *line = None;
         let Line { child, incoming } = line.insert(self.start()?);
         match ask(child, incoming, size) {
-            Ok(answer) => answer.map_err(|why| unavailable(&why)),
-            Err(error) => Err(unavailable(&error.to_string())),
+            Ok(answer) => answer.map_err(Refusal::fault),
+            // It was killed a moment after it had started: another attempt may find another.
+            Err(error) => Err(Refusal { is_final: false, why: error.to_string() }.fault()),
         }
     }
 
@@ -96,22 +97,23 @@ fn ask(
     child: &ChildProcess,
     incoming: &mut Incoming,
     size: ByteSize,
-) -> Result<Result<File, String>, FrameError> {
+) -> Result<Result<File, Refusal>, FrameError> {
     let mut outgoing = Outgoing::default();
     outgoing.push(&Make { bytes: size.bytes() }, Vec::new())?;
     outgoing.flush(child.line())?;
     let frame = child.hear(incoming)?;
-    if let Err(why) = frame.message::<Made>()? {
-        return Ok(Err(why));
+    if let Err(refusal) = frame.message::<Made>()? {
+        return Ok(Err(refusal));
     }
     let Some(disk) = frame.descriptors.into_iter().next() else {
-        return Ok(Err("no disk came along".into()));
+        return Err(FrameError::Malformed("no disk came along"));
     };
     let disk = File::from(disk);
-    Ok(match keeps_below(&disk) {
-        true => Ok(disk),
-        false => Err("the kernel has no `openat2`, which keeps paths below a directory".into()),
-    })
+    if keeps_below(&disk) {
+        return Ok(Ok(disk));
+    }
+    let why = "the kernel has no `openat2`, which keeps paths below a directory".into();
+    Ok(Err(Refusal { is_final: true, why }))
 }
 
 /// True where the kernel itself keeps paths below a directory: what programs do instead has let guests out before.
@@ -142,18 +144,36 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
         let Make { bytes } = frame.message()?;
         match disk(bytes) {
             Ok(disk) => outgoing.push(&Made::Ok(()), vec![disk])?,
-            Err(error) => outgoing.push(&Made::Err(why(error)), Vec::new())?,
+            Err(error) => outgoing.push(&Made::Err(error.into()), Vec::new())?,
         }
         outgoing.flush(line.as_fd())?;
     }
 }
 
-fn why(error: rustix::io::Errno) -> String {
-    match error {
-        rustix::io::Errno::PERM => {
-            "the kernel, or whoever started this host, allows neither namespaces nor mounts".into()
+/// Why there is no disk; whether there never will be one, and the words.
+#[derive(Debug, Serialize, Deserialize)]
+struct Refusal {
+    is_final: bool,
+    why: String,
+}
+
+impl From<rustix::io::Errno> for Refusal {
+    fn from(error: rustix::io::Errno) -> Self {
+        use rustix::io::Errno;
+        let never =
+            "the kernel, or whoever started this host, allows neither namespaces nor mounts";
+        let is_final = matches!(error, Errno::PERM | Errno::NOSYS);
+        let why = if is_final { never.into() } else { io::Error::from(error).to_string() };
+        Self { is_final, why }
+    }
+}
+
+impl Refusal {
+    fn fault(self) -> Fault {
+        match self.is_final {
+            true => unavailable(&self.why),
+            false => Fault::new(Code::InputOutput).detail(format!("a private disk: {}", self.why)),
         }
-        error => io::Error::from(error).to_string(),
     }
 }
 

@@ -84,6 +84,9 @@ const FILES: &[i64] = &[
     libc::SYS_openat2,
     libc::SYS_openat,
     libc::SYS_newfstatat,
+    // Where the kernel could not tell at once, because somebody renamed something, wasmtime looks step by step.
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
     libc::SYS_fstatfs,
     libc::SYS_getdents64,
     libc::SYS_mkdirat,

@@ -259,6 +259,7 @@ pub(super) fn compile_fault(error: &wasmtime::Error) -> Fault {
         Code::FeatureUnsupported
     } else if text.contains("exceeds the configured maximum")
         || text.contains("does not fit in pooling allocator")
+        || text.contains("exceeds the per-instance limit")
     {
         Code::Instances
     } else if text.contains("at offset")

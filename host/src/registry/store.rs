@@ -104,7 +104,9 @@ impl Registry {
         if let Some(task) = self.get(&admitted.digest) {
             return Ok(task);
         }
-        let task = self.ready_once(&admitted.digest, || self.prepare(tenant, &admitted))?;
+        // In this order: whoever waits for a compiler of his tenant's holds up nobody who wants the same component.
+        let _turn = self.needs_compiler(&admitted.digest).then(|| self.compilers.enter(tenant));
+        let task = self.ready_once(&admitted.digest, || self.prepare(&admitted))?;
         let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *copies {
             Copies::Waiting(waiting) => waiting.push(Arc::new(admitted)),
@@ -202,10 +204,19 @@ impl Registry {
         ready.insert(digest, Arc::clone(task));
     }
 
-    fn prepare(&self, tenant: &TenantName, admitted: &Admitted) -> Result<Task, Fault> {
+    /// True where a child would compile the component, as far as can be seen without waiting.
+    fn needs_compiler(&self, digest: &Digest) -> bool {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = slots.get(digest).cloned();
+        drop(slots);
+        let is_settled = slot.is_some_and(|slot| slot.try_lock().is_ok_and(|it| it.is_some()));
+        self.settings.compiler.is_some() && !is_settled && !self.is_cached(digest)
+    }
+
+    fn prepare(&self, admitted: &Admitted) -> Result<Task, Fault> {
         let (component, code) = match self.cached(&admitted.digest) {
             Some(cached) => cached,
-            None => self.compile(tenant, admitted)?,
+            None => self.compile(admitted)?,
         };
         let task = Task::link(&self.sandbox, admitted.digest, &component)?;
         self.keep_artefact(admitted.digest, &code)?;
@@ -221,17 +232,10 @@ impl Registry {
     }
 
     /// Compiles in a child process, or here where there is no program to start one from.
-    fn compile(
-        &self,
-        tenant: &TenantName,
-        admitted: &Admitted,
-    ) -> Result<(Component, Vec<u8>), Fault> {
+    fn compile(&self, admitted: &Admitted) -> Result<(Component, Vec<u8>), Fault> {
         let engine = self.sandbox.engine();
         let artefact = match &self.settings.compiler {
-            Some(program) => {
-                let _turn = self.compilers.enter(tenant);
-                compile(program, &admitted.bytes, compatibility(engine))?
-            }
+            Some(program) => compile(program, &admitted.bytes, compatibility(engine))?,
             None => compile_here(engine, &admitted.bytes)?,
         };
         if let Some(cache) = &self.cache {

@@ -9,7 +9,7 @@ use wasmtime::{FrameInfo, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::state::{AttemptState, HANDLES_MAX, HOSTCALL_BYTES_MAX};
-use crate::capability::RANDOM_BYTES_MAX;
+use crate::capability::{Guest, RANDOM_BYTES_MAX};
 
 /// Frames of a guest backtrace that a report shows.
 const FRAMES_MAX: usize = 8;
@@ -26,7 +26,7 @@ pub(crate) fn fault_of(error: &wasmtime::Error, state: &mut AttemptState, fuel: 
         Some(Trap::OutOfFuel) => out_of_fuel(state, fuel),
         Some(Trap::StackOverflow) => Fault::new(Code::StackOverflow),
         Some(trap) => Fault::new(Code::Trap).detail(trap.to_string()),
-        None => untyped(error),
+        None => untyped(error, state),
     };
     fault.backtrace = backtrace(error);
     fault
@@ -40,16 +40,18 @@ fn out_of_fuel(state: &AttemptState, used: Fuel) -> Fault {
 }
 
 /// Limits of wasmtime that have no public error type in 48.0.8. Each text is pinned by a test with a real guest.
-fn untyped(error: &wasmtime::Error) -> Fault {
+fn untyped(error: &wasmtime::Error, state: &mut AttemptState) -> Fault {
     let text = error.root_cause().to_string();
     if text.contains("fuel allocated for hostcalls has been exhausted") {
         let limit = ByteSize(HOSTCALL_BYTES_MAX as u64);
         return Fault::new(Code::HostcallData).hit("data of one call", limit, "more");
     }
-    if text.contains("store handle limit exceeded")
-        || text.contains("resource table has no free keys")
-    {
+    if text.contains("store handle limit exceeded") {
         return Fault::new(Code::Handles).hit("handles", HANDLES_MAX, "more");
+    }
+    if text.contains("resource table has no free keys") {
+        let limit = state.capabilities().resources_max();
+        return Fault::new(Code::Handles).hit("handles", limit, "more");
     }
     if text.starts_with("requested len") && text.contains("exceeds limit") {
         let limit = ByteSize(RANDOM_BYTES_MAX);

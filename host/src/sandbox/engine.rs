@@ -160,12 +160,14 @@ fn allow_features(config: &mut Config) {
 fn pool(attempts: u32, memory_max: ByteSize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(attempts)
-        .total_core_instances(attempts.saturating_mul(16))
-        .total_memories(attempts.saturating_mul(2))
+        // Room for every attempt to have all that one may have: no guest takes a neighbour's.
+        .total_core_instances(attempts.saturating_mul(CORE_INSTANCES_MAX))
+        .total_memories(attempts.saturating_mul(MEMORIES_MAX))
         .total_tables(attempts.saturating_mul(TABLES_MAX))
         .total_stacks(attempts.saturating_mul(2))
         .max_core_instances_per_component(CORE_INSTANCES_MAX)
         .max_memories_per_component(MEMORIES_MAX)
+        .max_memories_per_module(MEMORIES_MAX)
         .max_tables_per_component(TABLES_MAX)
         .max_tables_per_module(TABLES_MAX)
         .table_elements(TABLE_ELEMENTS_MAX)

@@ -90,6 +90,8 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     }
     jail.seal(if scratch.is_some() { Phase::RunWithDisk } else { Phase::Run });
     let prepared = match &scratch {
+        Some(_) if jail.lacks_empty_root() => Err(Fault::new(Code::WorkerUnusable)
+            .detail("a private disk (`limits.disk`) needs an empty root directory around it")),
         Some(disk) if !keeps_below(disk) => {
             Err(Fault::new(Code::WorkerUnusable).detail("the kernel has no `openat2`"))
         }

@@ -66,7 +66,7 @@ impl Config {
         };
         let limits = job.limits.or(job_type.limits).resolve(default);
         self.within_ceiling("limits.memory", limits.memory)?;
-        self.within_ceiling("limits.memory` with `limits.disk", with_disk(limits.memory, &limits))?;
+        self.within_ceiling("limits.memory` with `limits.disk", limits.memory_with_disk())?;
         Ok(limits)
     }
 

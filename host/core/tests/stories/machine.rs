@@ -136,6 +136,39 @@ fn unstated_memory_is_learned() {
     );
 }
 
+/// The guest's part is learned, the disk's is not: it is reserved whole.
+#[test]
+fn a_private_disk_is_reserved_beside_what_is_learned() {
+    let story = Story::on(4)
+        .job(0, "a", 5, |job| {
+            job.requirements.memory = None;
+            job.limits.memory = ByteSize::gib(2);
+            job.limits.disk = ByteSize::gib(1);
+        })
+        .touches(ByteSize::mib(100))
+        .explain(1, "a")
+        .job(9, "b", 1, |job| {
+            job.requirements.memory = None;
+            job.limits.memory = ByteSize::gib(2);
+            job.limits.disk = ByteSize::gib(3);
+        });
+    check(
+        story,
+        &expect![[r#"
+            a/0#1       ━━✓
+            a/1#1       ··━━✓
+            a/2#1       ··━━✓
+            a/3#1       ··━━✓
+            a/4#1       ····━━✓
+            a/collect#1 ······━━✓
+            b/0#1                ━━✓
+            1 s   a running: a/0#1 runs; needs 3 GiB memory, 1 GiB free; a/0#1 holds 3 GiB
+            8 s   a completed
+            11 s  b completed
+        "#]],
+    );
+}
+
 #[test]
 fn what_never_fits_is_refused_with_need_and_capacity() {
     let rules = TenantSettings { memory_max: Some(ByteSize::mib(1)), ..TenantSettings::default() };

@@ -41,6 +41,9 @@ const IDLE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Memory of a worker beside its guest: the engine, stacks, frames.
 const OVERHEAD: ByteSize = ByteSize::mib(64);
 
+/// What the kernel needs to keep a disk's files, beside their bytes.
+const DISK_OVERHEAD: ByteSize = ByteSize::mib(64);
+
 /// Wakes a driver.
 #[derive(Clone)]
 pub(super) struct Bell(Arc<OwnedFd>);
@@ -268,8 +271,12 @@ impl Driver {
         let memory = others.fold(start.job.limits.memory, ByteSize::max);
         let disk = start.job.limits.disk;
         let worker = self.worker(&start.job.limits)?;
-        worker.memory_max = ByteSize(memory.bytes() + disk.bytes() + OVERHEAD.bytes());
-        worker.child.hold_memory(worker.memory_max);
+        worker.memory_max = ByteSize(memory.bytes() + OVERHEAD.bytes());
+        // The kernel counts a disk's pages as the worker's; what is polled does not contain them.
+        let disk_bytes =
+            if disk > ByteSize::ZERO { disk.bytes() + DISK_OVERHEAD.bytes() } else { 0 };
+        let held = ByteSize(worker.memory_max.bytes() + disk_bytes);
+        worker.child.hold_memory(held);
         worker.outgoing.push(&ToWorker::Run(Box::new(order)), descriptors).map_err(|error| {
             Fault::new(Code::TooBig).detail(format!("an order for a worker: {error}"))
         })?;
@@ -400,6 +407,9 @@ impl Driver {
         let worker = self.worker.as_mut().expect("its line was watched");
         let received = worker.incoming.receive(worker.child.line());
         self.understand_all()?;
+        if self.worker.is_none() {
+            return Ok(());
+        }
         received.map(drop).map_err(|error| self.loss_of(&error))
     }
 
@@ -407,6 +417,11 @@ impl Driver {
     fn understand_all(&mut self) -> Result<(), Loss> {
         let understood = self.understand_each();
         self.account();
+        if self.sent.is_empty() && self.worker.as_ref().is_some_and(|worker| worker.has_disk) {
+            // Its disk goes with it, before anybody hears that its memory is free.
+            self.worker = None;
+            return Ok(());
+        }
         if let Some(worker) = &mut self.worker {
             worker.heard = Instant::now();
         }

@@ -109,3 +109,34 @@ pub(crate) fn read_huge(output: &mut Output) -> Result<(), Failure> {
     }
     Ok(writeln!(output, "{count} entries")?)
 }
+
+/// Ends with the listings.
+pub(crate) fn listings(output: &mut Output) -> Result<(), Failure> {
+    let disk = disk()?;
+    let mut kept = Vec::new();
+    for count in 0..20 {
+        // One that is dropped makes room.
+        drop(disk.read_directory().map_err(failure)?);
+        if count < 7 {
+            kept.push(disk.read_directory().map_err(failure)?);
+        }
+    }
+    writeln!(output, "{} listings", kept.len())?;
+    loop {
+        kept.push(disk.read_directory().map_err(failure)?);
+    }
+}
+
+pub(crate) fn list_forever() -> Result<(), Failure> {
+    let disk = disk()?;
+    disk.create_directory_at("many").map_err(failure)?;
+    for count in 0..1000 {
+        create(&disk, &format!("many/file{count}")).map_err(failure)?;
+    }
+    let rights = DescriptorFlags::READ;
+    let many = disk.open_at(PathFlags::empty(), "many", OpenFlags::DIRECTORY, rights);
+    let many = many.map_err(failure)?;
+    loop {
+        drop(many.read_directory().map_err(failure)?);
+    }
+}

@@ -54,6 +54,12 @@ pub enum Deed {
     Handles,
     /// Asks for a terabyte of a small file, and for all entries of a large directory.
     ReadHuge,
+    /// Lists a directory, and keeps the listings.
+    Listings,
+    /// Lists a directory of many files for ever.
+    ListForever,
+    /// Goes up and down long paths for ever.
+    UpAndDown,
     /// Writes, syncs and reads back a file, as an honest handler would.
     Honest,
 }
@@ -76,6 +82,9 @@ impl Handler for Disk {
             Deed::Many => fill::many(output),
             Deed::Handles => fill::handles(output),
             Deed::ReadHuge => fill::read_huge(output),
+            Deed::Listings => fill::listings(output),
+            Deed::ListForever => fill::list_forever(),
+            Deed::UpAndDown => paths::up_and_down(output),
             Deed::Honest => honest(output),
         }
     }

@@ -160,6 +160,20 @@ pub(crate) fn times(output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Each step up makes the kernel look whether something was renamed meanwhile.
+pub(crate) fn up_and_down(output: &mut Output) -> Result<(), Failure> {
+    let disk = disk()?;
+    disk.create_directory_at("down").map_err(failure)?;
+    create(&disk, "file").map_err(failure)?;
+    let path = "down/../".repeat(200) + "file";
+    for _ in 0..2000 {
+        disk.stat_at(PathFlags::empty(), &path).map_err(failure)?;
+        let rights = DescriptorFlags::READ;
+        disk.open_at(PathFlags::empty(), &path, OpenFlags::empty(), rights).map_err(failure)?;
+    }
+    Ok(writeln!(output, "there and back")?)
+}
+
 pub(crate) fn shown(outcome: &Result<&str, ErrorCode>) -> String {
     match outcome {
         Ok(text) => (*text).to_owned(),
