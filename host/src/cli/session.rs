@@ -178,11 +178,9 @@ fn conclude(
             }
         }
     }
-    if is_published {
-        if let Err(fault) = engine.finish_run() {
-            tell_fault(&fault, "the end of the run");
-            code = worse(code, exit_code_of(&fault));
-        }
+    if is_published && let Err(fault) = engine.finish_run() {
+        tell_fault(&fault, "the end of the run");
+        code = worse(code, exit_code_of(&fault));
     }
     show.close(&reports, endings);
     Ok(code)
