@@ -122,6 +122,15 @@ fn s11_no_right_is_left_even_inside_the_namespace() {
 }
 
 #[test]
+fn s10_nobody_looks_into_it_and_it_gains_no_rights() {
+    check("system-calls", "be-dumped", "refused");
+    check("system-calls,not-dumpable,no-capabilities,namespaces", "be-dumped", "WORKED");
+    check("system-calls", "gain-privileges", "refused");
+    check("system-calls,landlock,no-new-privileges", "gain-privileges", "WORKED");
+    check("system-calls", "raise-limit", "refused");
+}
+
+#[test]
 fn a_layer_that_does_not_exist_is_named_with_those_that_do() {
     let place = Place::new();
     let arguments = ["selftest", "--layers", "--without", "magic"];

@@ -65,11 +65,15 @@ pub(crate) enum Attack {
     UseCapability,
     /// Make a device on the private disk, or in the root directory.
     MakeDevice,
+    /// Be looked into by a debugger of the same user, or leave a core dump.
+    BeDumped,
+    /// Gain rights from a program that it runs.
+    GainPrivileges,
 }
 
 impl Attack {
     /// Every attack.
-    pub(crate) const ALL: [(&str, Self); 19] = [
+    pub(crate) const ALL: [(&str, Self); 21] = [
         ("read-file", Self::ReadFile),
         ("list-root", Self::ListRoot),
         ("see-processes", Self::SeeProcesses),
@@ -89,6 +93,8 @@ impl Attack {
         ("raise-limit", Self::RaiseLimit),
         ("use-capability", Self::UseCapability),
         ("make-device", Self::MakeDevice),
+        ("be-dumped", Self::BeDumped),
+        ("gain-privileges", Self::GainPrivileges),
     ];
 
     /// True where it worked. It may also be the end of this process.
@@ -151,6 +157,11 @@ impl Attack {
                 setrlimit(Resource::Nofile, more).is_ok()
             }
             Self::UseCapability => rustix::process::chroot("/").is_ok(),
+            Self::BeDumped => {
+                use rustix::process::{DumpableBehavior, dumpable_behavior};
+                dumpable_behavior().is_ok_and(|it| it == DumpableBehavior::Dumpable)
+            }
+            Self::GainPrivileges => rustix::thread::no_new_privs().is_ok_and(|is_on| !is_on),
             Self::MakeDevice => {
                 use rustix::fs::{CWD, FileType, mknodat};
                 let place = disk.map_or(CWD, AsFd::as_fd);
