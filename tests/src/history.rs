@@ -127,6 +127,7 @@ impl History {
     /// Where a rule is broken.
     pub fn check_done(&self) {
         self.check();
+        self.check_published();
         assert!(self.is_finished(), "the last run is over");
         let records = self.runs.values().last().map_or(&[][..], Vec::as_slice);
         let endings = self.endings();
@@ -140,6 +141,22 @@ impl History {
         let mut left = leftovers(folder);
         left.retain(|path| !path.starts_with(folder.join("cache")));
         assert!(left.is_empty(), "left over: {left:?}");
+    }
+
+    /// Whoever wanted a result in a file of its own, and whose job completed, has it.
+    fn check_published(&self) {
+        let records = self.runs.values().last().map_or(&[][..], Vec::as_slice);
+        let (mut wanted, mut completed) = (BTreeSet::new(), BTreeSet::new());
+        for Record { event, .. } in records {
+            match event {
+                Event::JobAccepted { job } if job.output.is_some() => drop(wanted.insert(&job.id)),
+                Event::JobCompleted { job, .. } => drop(completed.insert(job)),
+                Event::ResultPublished { job } => drop(wanted.remove(job)),
+                _ => {}
+            }
+        }
+        let lacking: Vec<_> = wanted.intersection(&completed).collect();
+        assert!(lacking.is_empty(), "results that were never published: {lacking:?}");
     }
 
     /// I1, I14: what somebody was shown is recorded, as it was shown.

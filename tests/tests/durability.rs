@@ -225,7 +225,8 @@ fn a_write_that_was_skipped_is_noticed() {
         &["run", "jobs.yaml", "-q"],
         ("FAILPOINTS", "journal-append-pretended=2*off->1*return"),
     );
-    assert!(is_caught(|| History::read(&place.state()).check()), "a gap");
+    let gap = caught(|| History::read(&place.state()).check());
+    assert!(gap.contains("without gaps"), "{gap}");
     let place = brief();
     let mut program = place
         .start_in(&["run", "jobs.yaml"], ("FAILPOINTS", "journal-append-pretended=1*off->return"));
@@ -233,52 +234,69 @@ fn a_write_that_was_skipped_is_noticed() {
     program.kill();
     let history = History::read(&place.state());
     history.check();
-    assert!(is_caught(|| history.check_shown(&shown)), "the end is missing");
+    assert!(caught(|| history.check_shown(&shown)).ends_with("was shown and is lost"));
 }
 
-/// One lie for each rule: what the checker does not catch here, it would not catch there.
+/// Lies told to the journal, each with the rule that must find it.
 #[test]
-fn every_rule_of_the_checker_bites() {
+fn the_rules_of_the_checker_bite() {
     let lies = [
-        ("a lost event", "DELETE FROM events WHERE seq = 3"),
-        ("a lost end", "DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)"),
+        ("DELETE FROM events WHERE seq = 3", "numbered from 1 without gaps"),
         (
-            "two ends",
-            "UPDATE events SET body = replace(body, 'result-published', 'job-completed') WHERE body LIKE '%result-published%'",
+            "DELETE FROM events WHERE job = 'small' AND body LIKE '%result-published%'; \
+             UPDATE events SET seq = (SELECT count(*) FROM events e WHERE e.seq <= events.seq)",
+            "never published",
         ),
         (
-            "a step that runs twice",
+            "UPDATE events SET body = replace(body, 'result-published', 'job-completed') \
+             WHERE body LIKE '%result-published%'",
+            "comes after the end of",
+        ),
+        (
             "UPDATE events SET body = replace(body, '\"large/1#1\"', '\"large/0#1\"')",
+            "starts beside another",
         ),
         (
-            "a late attempt",
-            "UPDATE events SET body = replace(body, '#1\"', '#0\"') WHERE body LIKE '%attempt-started%'",
+            "UPDATE events SET body = replace(body, '#1\"', '#0\"') \
+             WHERE body LIKE '%attempt-started%'",
+            "comes late",
         ),
         (
-            "time that goes back",
+            "UPDATE events SET body = replace(body, '\"job\":\"large\"', '\"job\":\"nobody\"') \
+             WHERE body LIKE '%chunks-planned%'",
+            "before nobody was accepted",
+        ),
+        (
             "UPDATE events SET at = 0 WHERE seq = (SELECT max(seq) FROM events)",
+            "time never goes back",
         ),
-        ("an unfinished run", "UPDATE runs SET finished_at = NULL"),
-        ("another result", "UPDATE events SET bytes = x'00' WHERE bytes IS NOT NULL"),
+        ("UPDATE runs SET finished_at = NULL", "the last run is over"),
+        ("UPDATE events SET bytes = x'00' WHERE bytes IS NOT NULL", "left == right"),
     ];
-    for (what, lie) in lies {
+    for (lie, rule) in lies {
         let place = brief();
         place.run(&["run", "jobs.yaml", "-q"]).expect_code(4);
         History::read(&place.state()).check_done();
         let journal = Connection::open(place.state().join("journal.sqlite")).unwrap();
-        assert!(journal.execute(lie, []).unwrap() > 0, "{what}");
+        journal.execute_batch(lie).unwrap();
+        assert!(journal.changes() > 0, "{lie}");
         drop(journal);
-        assert!(is_caught(|| History::read(&place.state()).check_done()), "{what}");
+        let found = caught(|| History::read(&place.state()).check_done());
+        assert!(found.contains(rule), "{lie}: {found}");
     }
     let place = brief();
     place.run_in(&["run", "jobs.yaml", "-q"], ("FAILPOINTS", "publish-begin=return(abort)"));
     History::read(&place.state()).check();
     std::fs::remove_dir_all(place.state().join("results")).unwrap();
-    assert!(is_caught(|| History::read(&place.state()).check()), "a result that is gone");
+    assert!(caught(|| History::read(&place.state()).check()).starts_with("result "));
 }
 
-fn is_caught(check: impl FnOnce()) -> bool {
-    catch_unwind(AssertUnwindSafe(check)).is_err()
+/// What a rule says that was broken.
+#[track_caller]
+fn caught(check: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(check)).expect_err("the checker noticed nothing");
+    let text = panic.downcast_ref::<String>().cloned();
+    text.unwrap_or_else(|| panic.downcast_ref::<&str>().copied().unwrap_or_default().to_owned())
 }
 
 /// Runs a script in namespaces of its own, where it may mount over the state directory.
