@@ -16,14 +16,15 @@ pub(crate) enum Offer {
     Denied(&'static str),
 }
 
-/// What stands behind the known interface `name` for whoever has these grants.
-pub(crate) fn offer(name: &str, grants: &[Grant]) -> Offer {
+/// What stands behind the known interface `name` for whoever has these grants, and a private disk or none.
+pub(crate) fn offer(name: &str, grants: &[Grant], has_disk: bool) -> Offer {
     let interface = name.split('@').next().unwrap_or(name);
     let package = interface.split('/').next().unwrap_or(interface);
     let has_variable = grants.iter().any(|grant| matches!(grant, Grant::Env(_)));
     match package {
         "wasi:sockets" => Offer::Denied("no network"),
         "wasi:http" => Offer::Denied("no requests"),
+        "wasi:filesystem" if has_disk => Offer::StandIn("a private /scratch and nothing else"),
         "wasi:filesystem" => Offer::Denied("no directory"),
         "wasi:clocks" if !grants.contains(&Grant::Clock) => {
             Offer::StandIn("the time is the job's acceptance, clocks count in steps of 1 ms")
@@ -49,8 +50,8 @@ mod tests {
     fn every_interface_that_leads_outside_stays_denied_or_has_a_stand_in() {
         let mut text = String::new();
         for known in KNOWN_INTERFACES {
-            if offer(known.name, &[]) != Offer::Open {
-                writeln!(text, "{}: {:?}", known.name, offer(known.name, &[])).unwrap();
+            if offer(known.name, &[], false) != Offer::Open {
+                writeln!(text, "{}: {:?}", known.name, offer(known.name, &[], false)).unwrap();
             }
         }
         let expect = expect_test::expect![[r#"
@@ -78,8 +79,10 @@ mod tests {
     #[test]
     fn a_grant_opens_its_own_interface_and_no_other() {
         let grants = [Grant::Clock];
-        assert_eq!(offer("wasi:clocks/wall-clock@0.2.6", &grants), Offer::Open);
-        assert_ne!(offer("wasi:random/random@0.2.6", &grants), Offer::Open);
-        assert_ne!(offer("wasi:http/outgoing-handler@0.2.6", &grants), Offer::Open);
+        assert_eq!(offer("wasi:clocks/wall-clock@0.2.6", &grants, false), Offer::Open);
+        assert_ne!(offer("wasi:random/random@0.2.6", &grants, false), Offer::Open);
+        let files = "wasi:filesystem/types@0.2.6";
+        assert!(matches!(offer(files, &[], true), Offer::StandIn(_)));
+        assert_ne!(offer("wasi:http/outgoing-handler@0.2.6", &grants, false), Offer::Open);
     }
 }

@@ -170,7 +170,7 @@ impl Seen {
 
 /// What this host does with an import, in one word and in more.
 fn stance(name: &str) -> (&'static str, Option<&'static str>) {
-    match is_known_import(name).then(|| offer(name, &[])) {
+    match is_known_import(name).then(|| offer(name, &[], false)) {
         None => ("refused", Some("this host does not know it")),
         Some(Offer::Open) => ("open", None),
         Some(Offer::StandIn(words)) => ("stand-in", Some(words)),

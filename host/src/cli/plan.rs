@@ -151,8 +151,9 @@ impl<'a> Outlook<'a> {
     /// Imported interfaces that do less than their name says, with what they do.
     fn stays_denied(&self) -> Vec<(&str, &'static str)> {
         let imports = self.info.iter().flat_map(|info| &info.imports);
+        let has_disk = self.spec.limits.disk > ByteSize::ZERO;
         imports
-            .filter_map(|name| match offer(name, &self.spec.grants) {
+            .filter_map(|name| match offer(name, &self.spec.grants, has_disk) {
                 Offer::Open => None,
                 Offer::StandIn(why) | Offer::Denied(why) => Some((name.as_str(), why)),
             })
