@@ -51,7 +51,7 @@ impl Hasher for DigestHasher {
 }
 
 /// Which engines can load what this one compiles.
-pub(super) fn compatibility(engine: &Engine) -> Digest {
+pub(crate) fn compatibility(engine: &Engine) -> Digest {
     let mut hasher = DigestHasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
     Digest(hasher.0.finalize().into())

@@ -23,6 +23,8 @@ pub(crate) enum ToWorker {
         component: Digest,
         /// The most memory that an attempt here can be granted.
         memory_max: ByteSize,
+        /// What engines can load its code, so that a worker of another build says so.
+        engine: Digest,
         /// A disk comes along.
         has_disk: bool,
     },

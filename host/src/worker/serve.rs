@@ -29,7 +29,7 @@ use crate::process::frame::{Frame, FrameError, Incoming, receive_frame};
 use crate::process::jail::Jail;
 use crate::process::scratch::keeps_below;
 use crate::process::syscalls::Phase;
-use crate::registry::load_artefact_file;
+use crate::registry::{compatibility, load_artefact_file};
 use crate::sandbox::{Assignment, Order, Product, Sandbox, SandboxSettings, Stop, Task, run};
 
 /// Sandboxes that a worker reserves room for: one runs, the one before may still be cleaned up.
@@ -118,7 +118,7 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
 /// Loads the component that this worker serves.
 fn prepare(first: Frame) -> Result<(Sandbox, Task, Option<File>), Fault> {
     let protocol = |what: &str| Fault::new(Code::Protocol).detail(what);
-    let Ok(ToWorker::Load { component, memory_max, has_disk }) = first.message() else {
+    let Ok(ToWorker::Load { component, memory_max, engine, has_disk }) = first.message() else {
         return Err(protocol("the first word is not a component"));
     };
     let mut descriptors = first.descriptors.into_iter();
@@ -129,6 +129,10 @@ fn prepare(first: Frame) -> Result<(Sandbox, Task, Option<File>), Fault> {
         (..) => return Err(protocol("not the descriptors that were named")),
     };
     let sandbox = Sandbox::new(SandboxSettings { attempts: SANDBOXES, memory_max })?;
+    if compatibility(sandbox.engine()) != engine {
+        return Err(Fault::new(Code::WorkerUnusable)
+            .detail("the worker is another build: its engine cannot load what the host compiled"));
+    }
     let loaded = load_artefact_file(sandbox.engine(), &File::from(artefact))
         .map_err(|error| Fault::new(Code::Bug).detail(format!("loading: {error:#}")))?;
     let task = Task::link(&sandbox, component, &loaded)?;

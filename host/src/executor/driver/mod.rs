@@ -26,6 +26,7 @@ use super::sent::Sent;
 use crate::capability::progress::ProgressSink;
 use crate::process::child::ChildProcess;
 use crate::process::frame::{FrameError, Incoming, Outgoing};
+use crate::registry::compatibility;
 use crate::sandbox::Stop;
 use crate::worker::protocol::{Ending, OrderedWork, RunOrder, ToWorker};
 
@@ -312,7 +313,8 @@ impl Driver {
         rustix::io::ioctl_fionbio(child.line(), true)
             .map_err(|error| Fault::new(Code::WorkerUnusable).detail(error.to_string()))?;
         let mut outgoing = Outgoing::default();
-        let load = ToWorker::Load { component, memory_max: program.memory_max, has_disk };
+        let engine = compatibility(site.sandbox.engine());
+        let load = ToWorker::Load { component, memory_max: program.memory_max, engine, has_disk };
         outgoing
             .push(&load, descriptors)
             .map_err(|error| Fault::new(Code::WorkerUnusable).detail(error.to_string()))?;
