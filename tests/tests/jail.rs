@@ -4,10 +4,13 @@
 //! which of them stopped an attack, and that the attack works at all where nothing stops it.
 
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use pframe_core::config::Isolation;
 use pframe_tests::house::isolation;
+use pframe_tests::process::workers_of;
 use pframe_tests::program::Place;
 use serde_json::Value;
 
@@ -128,6 +131,72 @@ fn s10_nobody_looks_into_it_and_it_gains_no_rights() {
     check("system-calls", "gain-privileges", "refused");
     check("system-calls,landlock,no-new-privileges", "gain-privileges", "WORKED");
     check("system-calls", "raise-limit", "refused");
+}
+
+/// The host itself was handed a variable and an open file that are nobody else's business.
+#[test]
+fn s05_a_worker_inherits_neither_variables_nor_files() {
+    if !is_possible() {
+        return;
+    }
+    let place = Place::new();
+    place.bring(["evil"]);
+    place.write(
+        "jobs.yaml",
+        "version: 1\ntasks: { evil: { component: evil.wasm } }\n\
+         jobs: [ { id: a, task_type: evil, input_data: { text: x }, parameters: { do: sleep-ms, n: 3000 } } ]\n",
+    );
+    let run = place.command(&[
+        "run",
+        "jobs.yaml",
+        "--json",
+        "--scheduler",
+        "processes",
+        "--isolation",
+        "strict",
+    ]);
+    let mut outer = Command::new("bash");
+    outer.args(["-c", "exec 50</etc/passwd; exec \"$@\"", "bash"]);
+    outer.arg(run.get_program()).args(run.get_args()).current_dir(place.path("."));
+    outer.env("SECRET", "of the host").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut host = outer.spawn().expect("bash is part of every Debian");
+    let mut events = BufReader::new(host.stdout.take().expect("stdout is a pipe")).lines();
+    let is_start = |line: &std::io::Result<String>| {
+        line.as_ref().is_ok_and(|it| it.contains("attempt-started"))
+    };
+    assert!(events.any(|line| is_start(&line)), "the attempt starts");
+    let pid = i32::try_from(host.id()).expect("a process id");
+    let files = |process: i32| -> Option<String> {
+        let entries = std::fs::read_dir(format!("/proc/{process}/fd")).ok()?;
+        let targets = entries.map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        Some(targets.flatten().map(|it| it.display().to_string() + "\n").collect())
+    };
+    let variables = |process: i32| std::fs::read(format!("/proc/{process}/environ")).ok();
+    // Once it is in its jail, which takes a moment, a worker's own files are few.
+    let mut seen = None;
+    for _ in 0..200 {
+        std::thread::sleep(Duration::from_millis(10));
+        let workers = workers_of(pid);
+        let worker =
+            workers.first().and_then(|worker| Some((files(*worker)?, variables(*worker)?)));
+        let is_jailed = worker
+            .as_ref()
+            .is_some_and(|(files, _)| files.contains("pagemap") || files.contains("socket"));
+        if is_jailed && !worker.as_ref().is_some_and(|(files, _)| files.contains("passwd")) {
+            seen = worker;
+            break;
+        }
+    }
+    let of_host = (files(pid).unwrap_or_default(), variables(pid).unwrap_or_default());
+    let _ = host.kill();
+    let _ = host.wait();
+    assert!(of_host.0.contains("/etc/passwd"), "the host has it: {}", of_host.0);
+    assert!(String::from_utf8_lossy(&of_host.1).contains("SECRET"));
+    match seen {
+        Some((_, variables)) => assert_eq!(variables, b"", "a worker has no variable"),
+        None if !rustix::process::geteuid().is_root() => eprintln!("note: only root may look"),
+        None => panic!("a worker keeps the host's file open"),
+    }
 }
 
 #[test]
