@@ -4,9 +4,11 @@
 //! `pframe-host selftest --hostile` and the tests run.
 //! Never: runs anything.
 
+mod attacks;
 mod cases;
 mod guest;
 mod wasi;
 
-pub use cases::{Bounds, CASES, Case, Ends, SONG, honest};
+pub use attacks::{SONG, honest};
+pub use cases::{Bounds, CASES, Case, Ends};
 pub use guest::{Guest, IMPORTS, component};
