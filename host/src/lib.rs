@@ -19,6 +19,7 @@ pub(crate) mod inbox;
 pub(crate) mod journal;
 pub mod machine;
 pub(crate) mod process;
+pub(crate) mod recording;
 pub(crate) mod registry;
 pub(crate) mod reporter;
 pub(crate) mod sandbox;

@@ -12,6 +12,7 @@ pub mod process;
 pub mod program;
 pub mod random;
 pub mod reference;
+pub mod sound;
 
 pub use pframe_hostile as component;
 

@@ -11,6 +11,7 @@ mod demo;
 mod fuzz;
 mod guests;
 mod process;
+mod sound;
 mod talk;
 mod test;
 mod workspace;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::Outcome;
 use crate::guests;
 use crate::process::{WORK_TIME_MAX, listen, step};
+use crate::sound;
 use crate::talk::show;
 use crate::workspace::{cargo, root};
 
@@ -25,14 +26,24 @@ const SLOW: &str = "PFRAME_SLOW";
 const SCHEDULER: &str = "PFRAME_TEST_SCHEDULER";
 
 /// What meets guests runs a second time, with every attempt in a worker process in its jail.
-const IN_PROCESSES: [&str; 8] =
-    ["capabilities", "chunking", "endings", "fuel", "handlers", "hostile", "resume", "scratch"];
+const IN_PROCESSES: [&str; 9] = [
+    "capabilities",
+    "chunking",
+    "endings",
+    "fuel",
+    "handlers",
+    "hostile",
+    "recordings",
+    "resume",
+    "scratch",
+];
 
 /// Builds what the tests need, runs them, and sums them up.
 pub(crate) fn main(arguments: &[String]) -> Outcome {
     let (slow, forwarded): (Vec<_>, Vec<_>) =
         arguments.iter().partition(|argument| *argument == "--slow");
     guests::build(&guests::Request::default())?;
+    sound::prepare()?;
     build()?;
     let mut tally = Tally::default();
     let mut outcome = Ok(());

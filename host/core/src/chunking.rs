@@ -25,7 +25,8 @@ pub struct Search<'a> {
     pub separator: &'a [u8],
 }
 
-/// Cuts sources of these sizes, in bytes; `None` where the handler's own chunker decides.
+/// Cuts sources of these sizes, in bytes; `None` where the cuts are found elsewhere: by the handler's own chunker, or by
+/// listening to a recording.
 ///
 /// Every byte is in exactly one chunk, a chunk never spans two sources, and an empty source makes
 /// one empty chunk, so that every file is seen. A chunk holds as many whole records as fit into the
@@ -43,11 +44,7 @@ pub fn plan(
         Chunking::None => (ByteSize(u64::MAX), None),
         Chunking::Size { size, boundary } => (*size, boundary.separator()),
         Chunking::Content { separator, size } => (*size, Some(separator.as_bytes())),
-        Chunking::Time { .. } => {
-            return Err(Fault::new(Code::JobFile)
-                .detail("`strategy: time` cuts recordings; this host does not read audio yet"));
-        }
-        Chunking::Custom => return Ok(None),
+        Chunking::Time { .. } | Chunking::Custom => return Ok(None),
     };
     let separator = separator.filter(|separator| !separator.is_empty());
     let mut chunks = Vec::new();

@@ -52,7 +52,7 @@ pub enum Chunking {
         /// The size aimed at.
         size: ByteSize,
     },
-    /// Spans of time of a recording.
+    /// Spans of time of a recording, which is decoded for that; cut in silence where there is one nearby.
     Time {
         /// The length aimed at.
         length: Duration,
@@ -333,7 +333,10 @@ pub struct JobSpec {
     pub output: Option<String>,
 }
 
-/// One chunk: a half-open range of one source (bytes, or milliseconds where the source is a recording).
+/// One chunk: a half-open range of one source, in bytes.
+///
+/// Where the source is cut by time, these are bytes of the recording as samples: 16 kHz, mono, 16 bits, so 32 for each
+/// millisecond. Such chunks overlap where a cut may go through a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slice {
     /// Index into the job's inputs.

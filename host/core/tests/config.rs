@@ -108,6 +108,7 @@ fn every_value_remembers_where_it_came_from() {
         storage.component_bytes_max = 256 MiB  # default
         storage.retention.age = 30days  # default
         storage.retention.bytes = 10 GiB  # default
+        speech.recording_max = 1day  # default
         job_types.audio_transcription.chunk_strategy = time_based  # pframe.yaml:11
         job_types.audio_transcription.chunk_size = 10min  # pframe.yaml:12
         job_types.audio_transcription.resource_requirements.memory = 2GB  # pframe.yaml:13

@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{AttemptId, Step};
-use pframe_core::job::Slice;
+use pframe_core::job::{Chunking, Slice};
+use pframe_speech::BYTES_PER_MS;
+use serde::{Deserialize, Serialize};
 use wasmtime::component::Resource;
 
 use super::Capabilities;
@@ -40,6 +42,39 @@ impl<T: Clone + Send> Supply<T> for Vec<T> {
     }
 }
 
+/// What the bytes of a source are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Medium {
+    /// Those of the source itself.
+    Bytes,
+    /// Samples, decoded from it: its spans are times.
+    Samples,
+}
+
+impl Medium {
+    /// What a job's handlers are handed.
+    pub(crate) fn of(chunking: &Chunking) -> Self {
+        match chunking {
+            Chunking::Time { .. } => Self::Samples,
+            Chunking::None
+            | Chunking::Size { .. }
+            | Chunking::Content { .. }
+            | Chunking::Custom => Self::Bytes,
+        }
+    }
+
+    fn span(self, slice: Slice) -> Span {
+        match self {
+            Self::Bytes => Span { start: slice.start, end: slice.end, unit: Unit::Bytes },
+            Self::Samples => Span {
+                start: slice.start / BYTES_PER_MS,
+                end: slice.end / BYTES_PER_MS,
+                unit: Unit::Milliseconds,
+            },
+        }
+    }
+}
+
 /// One slice of one source, as a handler sees it. Clones share the reader and the count.
 #[derive(Clone)]
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -47,6 +82,7 @@ pub struct ChunkHandle {
     attempt: AttemptId,
     count: u32,
     slice: Slice,
+    medium: Medium,
     source: Arc<SourceReader>,
     read: Arc<AtomicU64>,
 }
@@ -57,9 +93,9 @@ impl ChunkHandle {
         attempt: AttemptId,
         count: u32,
         slice: Slice,
-        source: Arc<SourceReader>,
+        (medium, source): (Medium, Arc<SourceReader>),
     ) -> Self {
-        Self { attempt, count, slice, source, read: Arc::default() }
+        Self { attempt, count, slice, medium, source, read: Arc::default() }
     }
 
     /// Bytes in the slice.
@@ -175,8 +211,8 @@ impl input::HostChunk for Capabilities {
     }
 
     fn span(&mut self, chunk: Resource<ChunkHandle>) -> wasmtime::Result<Span> {
-        let slice = self.table.get(&chunk)?.slice;
-        Ok(Span { start: slice.start, end: slice.end, unit: Unit::Bytes })
+        let chunk = self.table.get(&chunk)?;
+        Ok(chunk.medium.span(chunk.slice))
     }
 
     fn read(

@@ -64,6 +64,9 @@ pub(super) enum Command {
     /// Compile a component for a host; hosts start this by themselves
     #[command(hide = true)]
     Compile(ChildArguments),
+    /// Decode a recording for a host; hosts start this by themselves
+    #[command(hide = true)]
+    Decode(ChildArguments),
     /// Make private disks for a host; hosts start this by themselves
     #[command(hide = true)]
     Scratch(ChildArguments),

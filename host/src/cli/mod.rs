@@ -110,6 +110,9 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Compile(_) => {
             Ok(crate::registry::serve_compile(child_isolation(&arguments.settings)?))
         }
+        Command::Decode(_) => {
+            Ok(crate::recording::serve_decode(child_isolation(&arguments.settings)?))
+        }
         Command::Scratch(_) => {
             let isolation = child_isolation(&arguments.settings)?;
             Ok(crate::process::scratch::serve_scratch(isolation))

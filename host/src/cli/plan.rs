@@ -4,12 +4,14 @@
 //! Never: runs a guest, or writes anything but compiled components in the cache.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use pframe_core::config::Config;
 use pframe_core::job::{Chunking, JobRequest, JobSpec, Slice};
 use pframe_core::policy::{Backoff, OnFailure, Tolerance};
 use pframe_core::resources::Capacity;
 use pframe_core::units::{ByteSize, show_duration};
+use pframe_speech::BYTES_PER_MS;
 use serde_json::{Value, json};
 
 use super::arguments::PlanArguments;
@@ -18,6 +20,7 @@ use super::failure::Failure;
 use super::jobs::{self, need_of};
 use super::porch::Porch;
 use super::print::{print, print_json};
+use crate::capability::input::Medium;
 use crate::capability::offer::{Offer, offer};
 use crate::engine::{Planned, TaskInfo, Workbench};
 use crate::reporter::amounts::about;
@@ -126,7 +129,11 @@ impl<'a> Outlook<'a> {
         let (Some(chunks), span) = (self.chunks, self.span()) else {
             return format!("found by the handler when the job runs; {how}");
         };
-        match span.map(|(least, most)| (about(least), about(most))) {
+        let shown = |size: ByteSize| match Medium::of(&self.spec.chunking) {
+            Medium::Bytes => about(size),
+            Medium::Samples => show_duration(Duration::from_millis(size.0 / BYTES_PER_MS)),
+        };
+        match span.map(|(least, most)| (shown(least), shown(most))) {
             Some((least, most)) if least == most => format!("{} of {most}; {how}", chunks.len()),
             Some((least, most)) => format!("{} of {least} to {most}; {how}", chunks.len()),
             None => format!("none; {how}"),
@@ -211,7 +218,9 @@ fn strategy(chunking: &Chunking) -> String {
         Chunking::Content { separator, size } => {
             format!("whole records ended by {separator:?}, up to {size} together")
         }
-        Chunking::Time { length } => format!("cut every {}", show_duration(*length)),
+        Chunking::Time { length } => {
+            format!("cut in silence near every {}", show_duration(*length))
+        }
         Chunking::Custom => "cut by the handler".into(),
     }
 }

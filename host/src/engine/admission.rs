@@ -5,16 +5,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pframe_core::chunking;
-use pframe_core::config::Config;
 use pframe_core::fault::{Code, Fault};
-use pframe_core::job::{Chunking, JobRequest, JobSpec, Slice, Source, TaskRef};
+use pframe_core::job::{CHUNKS_MAX, Chunking, JobRequest, JobSpec, Slice, Source, TaskRef};
 use pframe_core::units::{ByteSize, Timestamp};
+use pframe_speech::{BYTES_PER_MS, Rule, Span, cuts};
 
+use super::workbench::Workbench;
 use crate::data::inputs;
 use crate::data::source::{ReadProblem, SourceReader};
-use crate::machine::Machine;
+use crate::recording::Recordings;
 use crate::sandbox::Task;
 
 /// A job to submit.
@@ -32,15 +34,14 @@ pub struct Planned {
 /// Checks and measures a job. Relative paths count from `base`. Graphics memory is asked for only
 /// where there is some: without a graphics processor the work runs on the others.
 pub(super) fn plan(
+    workbench: &Workbench,
     request: &JobRequest,
     task: &Task,
-    config: &Config,
-    machine: &Machine,
-    base: &Path,
     now: Timestamp,
 ) -> Result<Planned, Fault> {
-    let mut resolved = config.resolve(request)?;
-    if machine.gpus.is_empty() {
+    let base = &workbench.base_dir;
+    let mut resolved = workbench.config.resolve(request)?;
+    if workbench.machine.gpus.is_empty() {
         resolved.requirements.gpu_memory = ByteSize::ZERO;
     }
     if matches!(resolved.chunking, Chunking::Custom) && !task.cuts() {
@@ -48,7 +49,10 @@ pub(super) fn plan(
             .detail("`strategy: custom` needs an exported `pframe:task/chunker@0.1.0`"));
     }
     let inputs: Arc<[Source]> = inputs::resolve(&request.input, base)?.into();
-    let chunks = cut(&inputs, &resolved.chunking)?;
+    let chunks = match resolved.chunking {
+        Chunking::Time { length } => Some(cut_by_time(&workbench.recordings, &inputs, length)?),
+        _ => cut(&inputs, &resolved.chunking)?,
+    };
     let output = request.output.as_deref().map(|path| target(path, base)).transpose()?;
     let spec = JobSpec {
         id: request.id.clone(),
@@ -90,6 +94,33 @@ fn cut(inputs: &Arc<[Source]>, chunking: &Chunking) -> Result<Option<Arc<[Slice]
             ReadProblem::Io(what) => Fault::new(Code::InputOutput).detail(what),
         })
     })
+}
+
+/// Cuts by listening: every source is a recording.
+fn cut_by_time(
+    recordings: &Recordings,
+    inputs: &Arc<[Source]>,
+    length: Duration,
+) -> Result<Arc<[Slice]>, Fault> {
+    let mut chunks = Vec::new();
+    for index in 0..inputs.len() {
+        let recording = recordings.open(inputs, index)?;
+        let source = u32::try_from(index).expect("inputs are fewer than a million");
+        let all = Span::new(0, recording.loudness().duration_ms());
+        chunks.extend(cuts(recording.loudness(), all, Rule::chunks(length)).into_iter().map(
+            |span| Slice {
+                source,
+                start: span.start_ms * BYTES_PER_MS,
+                end: span.end_ms * BYTES_PER_MS,
+            },
+        ));
+        if chunks.len() > CHUNKS_MAX {
+            return Err(
+                Fault::new(Code::TooManyChunks).detail(format!("at most {CHUNKS_MAX} in one job"))
+            );
+        }
+    }
+    Ok(chunks.into())
 }
 
 /// The absolute path of the file that receives the result; refused early where it cannot be written.

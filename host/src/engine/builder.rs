@@ -29,9 +29,11 @@ use crate::executor::{Executor, LogStore, ProcessExecutor, Site, ThreadExecutor,
 use crate::inbox::Inbox;
 use crate::journal::{HostLock, Journal, MemoryJournal, NewRun, SqliteJournal};
 use crate::machine::Machine;
+use crate::process::errand::ErrandProgram;
 use crate::process::group;
 use crate::process::scratch::ScratchMaker;
-use crate::registry::{CompileProgram, Registry, RegistrySettings};
+use crate::recording::Recordings;
+use crate::registry::{Registry, RegistrySettings};
 use crate::sandbox::{Sandbox, SandboxSettings};
 
 /// Live sandboxes for each worker thread where nobody says otherwise: some wait in host calls.
@@ -152,16 +154,19 @@ impl EngineBuilder {
             attempts: sizes.attempts,
             memory_max: memory_max(&config),
         })?;
+        let errands = self.worker_program.clone().map(|path| ErrandProgram {
+            path,
+            isolation: config.isolation,
+            demands_layers: config.scheduler == SchedulerKind::Processes,
+        });
         let settings = RegistrySettings {
             cache_dir: self.cache_dir.clone(),
             component_bytes_max: config.storage.component_bytes_max,
             serves_workers: config.scheduler == SchedulerKind::Processes,
-            compiler: self.worker_program.clone().map(|path| CompileProgram {
-                path,
-                isolation: config.isolation,
-                demands_layers: config.scheduler == SchedulerKind::Processes,
-            }),
+            compiler: errands.clone(),
         };
+        let staging = temporary_storage(&config);
+        let recordings = Recordings::new(errands, config.speech.recording_max, staging);
         if self.worker_program.is_some() {
             group::settle();
         }
@@ -171,6 +176,7 @@ impl EngineBuilder {
             capacity: sizes.capacity,
             workers: sizes.workers,
             scratch: Arc::new(ScratchMaker::new(self.worker_program.clone())),
+            recordings: Arc::new(recordings),
             registry: Arc::new(Registry::new(sandbox.clone(), settings)),
             sandbox,
             base_dir: self.base_dir.take().unwrap_or_else(|| PathBuf::from(".")),
@@ -199,8 +205,7 @@ impl Prepared {
     /// Opens the journal and starts the threads.
     pub(crate) fn start(self, work: Option<&Work>) -> Result<Engine, Fault> {
         let Self { mut builder, workbench } = self;
-        let scratch = workbench.config.temp_storage.as_ref().map(PathBuf::from);
-        let scratch = scratch.unwrap_or_else(std::env::temp_dir);
+        let scratch = temporary_storage(&workbench.config);
         let state = State::open(builder.state_dir.as_deref(), &scratch, work)?;
         let components_dir = builder.state_dir.as_ref().map(|state| state.join("components"));
         workbench.registry.keep_copies_in(components_dir)?;
@@ -213,6 +218,7 @@ impl Prepared {
             registry: Arc::clone(&workbench.registry),
             results: state.results.clone(),
             scratch: Arc::clone(&workbench.scratch),
+            recordings: Arc::clone(&workbench.recordings),
             logs: state.logs,
             environment: builder.environment,
             inbox: Arc::clone(&inbox),
@@ -238,6 +244,11 @@ impl Prepared {
         let shared = Shared { workbench, inbox, ledger, progress, results, run, jobs_wanted };
         Ok(Engine::start(shared, control, recovered, state.lock))
     }
+}
+
+/// Where files go that nobody needs once this process has ended.
+fn temporary_storage(config: &Config) -> PathBuf {
+    config.temp_storage.as_ref().map_or_else(std::env::temp_dir, PathBuf::from)
 }
 
 /// The hands that the configuration asks for.

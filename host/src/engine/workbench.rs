@@ -17,6 +17,7 @@ use super::admission::{self, Job, Planned};
 use super::clock::Clock;
 use crate::machine::Machine;
 use crate::process::scratch::ScratchMaker;
+use crate::recording::Recordings;
 use crate::registry::Registry;
 use crate::sandbox::{Sandbox, Task};
 
@@ -60,6 +61,8 @@ pub(crate) struct Workbench {
     pub(super) registry: Arc<Registry>,
     /// Makes the private disks of attempts.
     pub(super) scratch: Arc<ScratchMaker>,
+    /// Decodes what is cut by time.
+    pub(super) recordings: Arc<Recordings>,
     pub(super) base_dir: PathBuf,
     pub(super) tasks: RwLock<BTreeMap<TaskName, Arc<Task>>>,
 }
@@ -98,8 +101,7 @@ impl Workbench {
     pub(crate) fn plan(&self, job: &Job) -> Result<Planned, Fault> {
         let now = Clock::start(Timestamp::default()).now();
         let task = self.task(&job.task)?;
-        let planned =
-            admission::plan(job, &task, &self.config, &self.machine, &self.base_dir, now)?;
+        let planned = admission::plan(self, job, &task, now)?;
         if planned.spec.limits.disk > ByteSize::ZERO {
             // Whether disks can be made here is known before anything is accepted.
             self.scratch.make(DISK_TRIED)?;

@@ -17,7 +17,7 @@ use pframe_core::units::ByteSize;
 
 use super::Site;
 use crate::capability::Granted;
-use crate::capability::input::{ChunkHandle, Part, SourceHandle, Supply};
+use crate::capability::input::{ChunkHandle, Medium, Part, SourceHandle, Supply};
 use crate::data::publish::copy;
 use crate::data::results::{ResultStore, ResultWriter};
 use crate::data::source::{Bytes, SourceReader};
@@ -61,7 +61,8 @@ pub(super) fn prepare(site: &Site, start: &Start) -> Result<Prepared, Fault> {
         }
         Work::Run { slice, count } => {
             let source = open(&start.job, slice.source as usize)?;
-            let chunk = ChunkHandle::new(start.attempt.clone(), *count, *slice, source.clone());
+            let heard = bytes(site, &start.job, &source, slice.source as usize)?;
+            let chunk = ChunkHandle::new(start.attempt.clone(), *count, *slice, heard);
             let assignment = Assignment::Run(Box::new(chunk));
             Ok(Prepared { assignment, unchanged: Unchanged::Source(source) })
         }
@@ -105,6 +106,25 @@ impl Supply<Part> for StoredParts {
 
 pub(super) fn open(job: &JobSpec, index: usize) -> Result<Arc<SourceReader>, Fault> {
     SourceReader::open(&job.inputs, index).map(Arc::new)
+}
+
+/// What a chunk's handler is handed: the source itself, or its samples where it is cut by time.
+pub(super) fn bytes(
+    site: &Site,
+    job: &JobSpec,
+    source: &Arc<SourceReader>,
+    index: usize,
+) -> Result<(Medium, Arc<SourceReader>), Fault> {
+    let medium = Medium::of(&job.chunking);
+    let source = match medium {
+        Medium::Bytes => Arc::clone(source),
+        Medium::Samples => {
+            let samples = site.recordings.open(&job.inputs, index)?.bytes();
+            let media_type = source.media_type().map(str::to_owned);
+            Arc::new(SourceReader::handed_over(source.name().to_owned(), media_type, samples))
+        }
+    };
+    Ok((medium, source))
 }
 
 /// Joins outputs in chunk order, for handlers without a collector of their own.

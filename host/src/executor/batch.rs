@@ -18,6 +18,7 @@ use pframe_core::units::ByteSize;
 
 use super::Site;
 use super::assignment::{granted, join, outcome, prepare};
+use crate::capability::input::Medium;
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::ProgressSink;
 use crate::capability::stdio::Capture;
@@ -64,6 +65,7 @@ async fn perform(
     let task = site.registry.get(&start.job.task.component).ok_or_else(|| {
         Fault::new(Code::Bug).detail("the component of an accepted job is not ready")
     })?;
+    stage(site, start, &stop).await?;
     let prepared = prepare(site, start)?;
     let scratch = match start.job.limits.disk {
         ByteSize::ZERO => None,
@@ -87,6 +89,24 @@ async fn perform(
     // An input that changed explains every other outcome.
     prepared.unchanged.check()?;
     outcome(start, result?)
+}
+
+/// Decodes the recording that a chunk is cut from, where that is not done yet (after a restart): in another process, and
+/// nobody else on this thread waits for it.
+async fn stage(site: &Site, start: &Start, stop: &Stop) -> Result<(), Fault> {
+    let Work::Run { slice, .. } = &start.work else { return Ok(()) };
+    let index = slice.source as usize;
+    if Medium::of(&start.job.chunking) == Medium::Bytes
+        || site.recordings.has(&start.job.inputs[index])
+    {
+        return Ok(());
+    }
+    let (recordings, job) = (Arc::clone(&site.recordings), Arc::clone(&start.job));
+    let staging = tokio::task::spawn_blocking(move || recordings.open(&job.inputs, index));
+    tokio::select! {
+        staged = staging => staged.map_or_else(|_| Err(Fault::new(Code::Bug).detail("staging")), |staged| staged.map(drop)),
+        fault = stop.wait() => Err(fault),
+    }
 }
 
 async fn make_disk(site: &Site, size: ByteSize, stop: &Stop) -> Result<File, Fault> {

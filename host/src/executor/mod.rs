@@ -30,6 +30,7 @@ use crate::data::publish::publish;
 use crate::data::results::ResultStore;
 use crate::inbox::Inbox;
 use crate::process::scratch::ScratchMaker;
+use crate::recording::Recordings;
 use crate::registry::Registry;
 use crate::sandbox::Sandbox;
 
@@ -53,6 +54,8 @@ pub(crate) struct Site {
     pub(crate) results: ResultStore,
     /// Makes the private disks of attempts.
     pub(crate) scratch: Arc<ScratchMaker>,
+    /// Decodes what is cut by time.
+    pub(crate) recordings: Arc<Recordings>,
     pub(crate) logs: Option<LogStore>,
     /// Values of the environment variables that some tenant may be granted.
     pub(crate) environment: BTreeMap<String, String>,

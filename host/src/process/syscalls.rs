@@ -13,8 +13,8 @@ use seccompiler::{
 /// What a child is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Compile one component: memory, and the line.
-    Compile,
+    /// Turn bytes into other bytes: memory, and the line.
+    Errand,
     /// Get ready to run guests: map compiled code, start threads, and put on the layers that are still missing.
     Load,
     /// Run guests: memory and the line again, timers, and the look at which pages a guest touched.

@@ -1,61 +1,39 @@
 //! Compilation in a child process, with limits on memory, processor time, wall time and output.
 //!
-//! Owns: both ends of it: what the host asks and waits for, and the life of the child.
+//! Owns: what the host asks, what the child answers, and what of that is believed.
 //! Never: compiles in the host where there is a program to start a child from: what a compiler does with a hostile
 //! component is outside wasmtime's own promises.
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pframe_core::config::Isolation;
 use pframe_core::fault::{Code, Fault, GuestText};
 use pframe_core::ids::Digest;
-use pframe_core::units::{ByteSize, show_duration};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::Resource;
+use pframe_core::units::ByteSize;
 use serde::{Deserialize, Serialize};
+use wasmtime::Engine;
 
 use super::artefacts::compatibility;
-use crate::process::child::ChildProcess;
-use crate::process::frame::{FrameError, Incoming, Outgoing, receive_frame};
-use crate::process::jail::Jail;
+use crate::process::errand::{self, Answers, Bounds, ErrandProgram};
+use crate::process::frame::FrameError;
 use crate::process::memory;
-use crate::process::syscalls::Phase;
 use crate::sandbox::compiler;
 
-/// Address space of the compiler.
-const MEMORY_MAX: ByteSize = ByteSize::gib(2);
-/// Processor time of the compiler.
-const CPU_MAX: Duration = Duration::from_mins(1);
-/// How long a compilation may take.
-const WALL_MAX: Duration = Duration::from_secs(90);
+/// What the compiler may use.
+const BOUNDS: Bounds =
+    Bounds { memory: ByteSize::gib(2), cpu: Duration::from_mins(1), wall: Duration::from_secs(90) };
 /// The largest compiled component.
 const OUTPUT_MAX: ByteSize = ByteSize::mib(256);
 /// Bytes of compiled code in one frame.
 const PIECE_BYTES: usize = 1 << 20;
-/// How often the child's clocks are looked at.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
-
-/// What compilers are started from.
-#[derive(Debug, Clone)]
-pub(crate) struct CompileProgram {
-    /// This program, or another build of the same version.
-    pub(crate) path: PathBuf,
-    /// What the operating system adds.
-    pub(crate) isolation: Isolation,
-    /// True where a layer that does not hold ends the compilation; else it goes on with those that do.
-    pub(crate) demands_layers: bool,
-}
 
 /// From the host: compile the component that comes as a descriptor.
 #[derive(Debug, Serialize, Deserialize)]
-struct Compile {
-    demands_layers: bool,
-}
+struct Compile;
 
 /// From the child.
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,172 +48,73 @@ enum Answer {
 
 /// Compiles in a child; the answer is what `Component::deserialize` takes.
 pub(crate) fn compile(
-    program: &CompileProgram,
+    program: &ErrandProgram,
     component: &[u8],
     wanted: Digest,
 ) -> Result<Vec<u8>, Fault> {
-    let mut incoming = Incoming::without_descriptors();
-    let mut child =
-        ChildProcess::start(&program.path, &["compile"], program.isolation, &mut incoming)?;
-    child.hold_memory(MEMORY_MAX);
-    match converse(program, &child, &mut incoming, component, wanted) {
-        Ok(code) => Ok(code),
-        Err(Broken::Fault(fault)) => Err(fault),
-        Err(Broken::Line) => Err(of_death(&child.end(false))),
-    }
-}
-
-/// Why there is no code.
-enum Broken {
-    Fault(Fault),
-    /// The child is gone.
-    Line,
-}
-
-impl From<FrameError> for Broken {
-    fn from(error: FrameError) -> Self {
-        match error {
-            FrameError::Malformed(what) => Self::Fault(Fault::new(Code::Protocol).detail(what)),
-            FrameError::Closed | FrameError::Io(_) => Self::Line,
-        }
-    }
-}
-
-fn converse(
-    program: &CompileProgram,
-    child: &ChildProcess,
-    incoming: &mut Incoming,
-    component: &[u8],
-    wanted: Digest,
-) -> Result<Vec<u8>, Broken> {
-    let file = memory::sealed(component).and_then(memory::for_reading).map_err(FrameError::Io)?;
-    let mut outgoing = Outgoing::default();
-    outgoing.push(&Compile { demands_layers: program.demands_layers }, vec![file])?;
-    outgoing.flush(child.line())?;
-    let started = Instant::now();
+    let file = memory::sealed(component).and_then(memory::for_reading).map_err(|error| {
+        Fault::new(Code::WorkerUnusable).detail(format!("handing over a component: {error}"))
+    })?;
     let mut code = Vec::new();
-    loop {
-        while let Some(frame) = incoming.next()? {
-            match frame.message()? {
-                Answer::Code(piece) => code.extend_from_slice(&piece),
-                Answer::Done(made) if made == wanted => return Ok(code),
-                Answer::Done(_) => {
-                    let what = "the compiler has other settings than this host";
-                    return Err(Broken::Fault(Fault::new(Code::Bug).detail(what)));
-                }
-                Answer::Failed(number, detail) => {
-                    return Err(Broken::Fault(failed(number, &detail)));
-                }
-            }
-            if code.len() as u64 > OUTPUT_MAX.bytes() {
-                let used = ByteSize(code.len() as u64);
-                return Err(limit("compiled code", OUTPUT_MAX, used));
+    let hear = |answer| match answer {
+        Answer::Code(piece) => {
+            code.extend_from_slice(&piece);
+            let used = ByteSize(code.len() as u64);
+            match used > OUTPUT_MAX {
+                true => Err(Fault::new(Code::CompileLimit).hit("compiled code", OUTPUT_MAX, used)),
+                false => Ok(None),
             }
         }
-        watch(child, started)?;
-        let patience = Timespec::try_from(LOOK_INTERVAL).expect("20 ms");
-        let mut line = [PollFd::from_borrowed_fd(child.line(), PollFlags::IN)];
-        if poll(&mut line, Some(&patience)).is_ok_and(|ready| ready > 0) {
-            incoming.receive(child.line())?;
+        Answer::Done(made) if made == wanted => Ok(Some(())),
+        Answer::Done(_) => {
+            let what = "the compiler has other settings than this host";
+            Err(Fault::new(Code::Bug).detail(what))
         }
-    }
-}
-
-/// The host's own clocks; the child's limits only stop it a little sooner.
-fn watch(child: &ChildProcess, started: Instant) -> Result<(), Broken> {
-    if started.elapsed() > WALL_MAX {
-        let used = show_duration(started.elapsed());
-        return Err(limit("compile time", show_duration(WALL_MAX), used));
-    }
-    let cpu = child.cpu();
-    if cpu > CPU_MAX {
-        return Err(limit("compile cpu", show_duration(CPU_MAX), show_duration(cpu)));
-    }
-    Ok(())
-}
-
-fn limit(name: &str, value: impl std::fmt::Display, used: impl std::fmt::Display) -> Broken {
-    Broken::Fault(Fault::new(Code::CompileLimit).hit(name, value, used))
+        Answer::Failed(number, detail) => Err(failed(number, &detail)),
+    };
+    errand::run(program, "compile", &BOUNDS, (Compile, vec![file]), hear)
+        .map_err(|broken| broken.fault("compile", Code::CompileLimit, Code::CompileFailed))?;
+    Ok(code)
 }
 
 /// Only what is wrong with a component may come from a child that has seen it.
 fn failed(number: u16, detail: &str) -> Fault {
     let code = Code::find(&format!("PF{number}"));
-    let code =
-        code.filter(|code| (200..300).contains(&code.number()) || *code == Code::WorkerUnusable);
-    let code = code.or_else(|| (number == Code::Instances.number()).then_some(Code::Instances));
+    let code = code.filter(|code| (200..300).contains(&code.number()) || *code == Code::Instances);
     Fault::new(code.unwrap_or(Code::CompileFailed)).detail(GuestText::new(detail).as_str())
-}
-
-fn of_death(death: &crate::process::child::Death) -> Fault {
-    // Out of its address space, the compiler says so and aborts.
-    let ran_out = death.ran_out_of_memory || death.words.contains("memory allocation");
-    match death.fault().code {
-        _ if ran_out => Fault::new(Code::CompileLimit).hit("compile memory", MEMORY_MAX, "more"),
-        // Somebody else killed it: that says nothing about the component.
-        Code::WorkerKilled => death.fault(),
-        _ => {
-            let fault = death.fault();
-            Fault::new(Code::CompileFailed).detail(format!("the compiler: {}", fault.detail))
-        }
-    }
 }
 
 /// The child's life: into the jail, compile what comes, say how that went.
 pub(crate) fn serve_compile(isolation: Isolation) -> ExitCode {
-    match live(isolation) {
-        Ok(()) | Err(FrameError::Closed) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = rustix::io::write(io::stderr(), format!("compile: {error}\n").as_bytes());
-            ExitCode::FAILURE
-        }
-    }
+    let prepare = || {
+        compiler()
+            .map_err(|error| io::Error::other(format!("the compiler cannot start: {error:#}")))
+    };
+    errand::serve("compile", (isolation, &BOUNDS), prepare, answer)
 }
 
-fn live(isolation: Isolation) -> Result<(), FrameError> {
-    let mut jail = Jail::enter(isolation, io::stdin().as_fd())?;
-    let line = io::stdin().as_fd().try_clone_to_owned()?;
-    let mut incoming = Incoming::with_descriptors();
-    let frame = receive_frame(&mut incoming, line.as_fd())?;
-    let Compile { demands_layers } = frame.message()?;
-    let component = frame.descriptors.into_iter().next();
+fn answer(
+    engine: &Engine,
+    _: &Compile,
+    descriptors: Vec<OwnedFd>,
+    answers: &mut Answers,
+) -> Result<(), FrameError> {
+    let component = descriptors.into_iter().next();
     let component = component.ok_or(FrameError::Malformed("no component came along"))?;
-    let engine = compiler().map_err(|error| {
-        FrameError::Io(io::Error::other(format!("the compiler cannot start: {error:#}")))
-    })?;
-    jail.close(
-        &[
-            (Resource::As, MEMORY_MAX.bytes()),
-            // A little more, so that the host, which knows why, comes first.
-            (Resource::Cpu, CPU_MAX.as_secs() + 5),
-            (Resource::Stack, 64 << 20),
-        ],
-        None,
-    );
-    jail.seal(Phase::Compile);
-    let mut outgoing = Outgoing::default();
-    if let Some(gap) = jail.gap().filter(|_| demands_layers) {
-        let why = gap.missing.as_deref().unwrap_or_default();
-        let what = format!("the layer `{}` does not hold: {why}", gap.layer.name());
-        outgoing.push(&Answer::Failed(Code::WorkerUnusable.number(), what), Vec::new())?;
-        return outgoing.flush(line.as_fd());
-    }
     let mut bytes = Vec::new();
     File::from(component).read_to_end(&mut bytes)?;
     match engine.precompile_component(&bytes) {
         Ok(code) => {
             for piece in code.chunks(PIECE_BYTES) {
-                outgoing.push(&Answer::Code(piece.to_vec()), Vec::new())?;
-                outgoing.flush(line.as_fd())?;
+                answers.say(Answer::Code(piece.to_vec()))?;
             }
-            outgoing.push(&Answer::Done(compatibility(&engine)), Vec::new())?;
+            answers.say(Answer::Done(compatibility(engine)))
         }
         Err(error) => {
             let fault = compile_fault(&error);
-            outgoing.push(&Answer::Failed(fault.code.number(), fault.detail), Vec::new())?;
+            answers.say(Answer::Failed(fault.code.number(), fault.detail))
         }
     }
-    outgoing.flush(line.as_fd())
 }
 
 /// How the validator says that a feature is switched off.

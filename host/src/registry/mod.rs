@@ -13,5 +13,5 @@ pub(crate) use admission::admit;
 #[cfg(feature = "fuzzing")]
 pub(crate) use artefacts::ArtefactCache;
 pub(crate) use artefacts::compatibility;
-pub(crate) use compile::{CompileProgram, serve_compile};
+pub(crate) use compile::serve_compile;
 pub(crate) use store::{Registry, RegistrySettings, load_artefact_file};

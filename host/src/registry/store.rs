@@ -16,9 +16,10 @@ use wasmtime::component::Component;
 
 use super::admission::{Admitted, admit, admit_bytes};
 use super::artefacts::{ArtefactCache, compatibility};
-use super::compile::{CompileProgram, compile, compile_fault};
+use super::compile::{compile, compile_fault};
 use super::turnstile::Turnstile;
 use crate::failpoint::pass;
+use crate::process::errand::ErrandProgram;
 use crate::process::memory;
 use crate::sandbox::{Sandbox, Task};
 
@@ -35,7 +36,7 @@ pub(crate) struct RegistrySettings {
     /// Worker processes will ask for the compiled code.
     pub(crate) serves_workers: bool,
     /// What compilers are started from; `None` compiles in this process.
-    pub(crate) compiler: Option<CompileProgram>,
+    pub(crate) compiler: Option<ErrandProgram>,
 }
 
 /// One digest's place: whoever holds the lock compiles, the others wait for the outcome.

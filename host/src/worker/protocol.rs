@@ -11,6 +11,7 @@ use pframe_core::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use crate::capability::Granted;
+use crate::capability::input::Medium;
 use crate::process::jail::LayerState;
 
 /// From the host to a worker.
@@ -121,6 +122,8 @@ pub(crate) enum OrderedWork {
         count: u32,
         /// The source.
         source: Piece,
+        /// What its bytes are.
+        medium: Medium,
     },
     /// Make one output of so many.
     Collect {

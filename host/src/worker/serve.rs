@@ -214,10 +214,10 @@ fn sandbox_order(
         OrderedWork::Collect { parts } => {
             Assignment::Collect(Box::new(RemoteSupply::new(desk, parts)))
         }
-        OrderedWork::Run { slice, count, source } => {
+        OrderedWork::Run { slice, count, source, medium } => {
             let source = open(source, &mut descriptors)
                 .ok_or_else(|| Fault::new(Code::Protocol).detail("a source without its bytes"))?;
-            let chunk = ChunkHandle::new(attempt, count, slice, Arc::new(source));
+            let chunk = ChunkHandle::new(attempt, count, slice, (medium, Arc::new(source)));
             Assignment::Run(Box::new(chunk))
         }
     };

@@ -8,7 +8,7 @@ use crate::document::Section;
 /// The file itself.
 pub(super) const FILE: Section = Section {
     what: "a configuration",
-    keys: &["parallel_processing", "job_types", "tenants", "storage"],
+    keys: &["parallel_processing", "job_types", "tenants", "storage", "speech"],
     strangers: &[
         ("jobs", "jobs stand in a job file, not in the configuration"),
         ("tasks", "did you mean `job_types`?"),
@@ -80,6 +80,10 @@ pub(super) const STORAGE: Section = Section {
 pub(super) const RETENTION: Section =
     Section { what: "`retention`", keys: &["age", "bytes"], strangers: &[] };
 
+/// `speech`.
+pub(super) const SPEECH: Section =
+    Section { what: "`speech`", keys: &["recording_max"], strangers: &[] };
+
 /// Sections that hold settings, by the path of their mapping.
 pub(super) const SECTIONS: &[(&str, &Section)] = &[
     ("parallel_processing", &PROCESSING),
@@ -88,6 +92,7 @@ pub(super) const SECTIONS: &[(&str, &Section)] = &[
     ("parallel_processing.monitoring", &MONITORING),
     ("storage", &STORAGE),
     ("storage.retention", &RETENTION),
+    ("speech", &SPEECH),
 ];
 
 /// One entry of `job_types`.

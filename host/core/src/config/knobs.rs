@@ -48,6 +48,7 @@ pub const KNOBS: &[Knob] = &[
     knob("storage.component_bytes_max", "PFRAME_COMPONENT_BYTES_MAX", "--component-bytes-max", "the largest component that is accepted"),
     knob("storage.retention.age", "PFRAME_RETENTION_AGE", "--retention-age", "ended work is kept no longer"),
     knob("storage.retention.bytes", "PFRAME_RETENTION_BYTES", "--retention-bytes", "ended work takes no more space"),
+    knob("speech.recording_max", "PFRAME_RECORDING_MAX", "--recording-max", "the longest recording that is decoded"),
 ];
 
 /// Variables of the same prefix that mean something elsewhere: the file to read, and what a command finds in its sandbox.

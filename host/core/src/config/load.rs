@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::layers::{Layers, Reader, remarks};
 use super::values::{
     COMPONENT_BYTES_MAX, Config, Count, Isolation, LogLevel, MemoryLimit, Monitoring, Retention,
-    SchedulerKind, Storage,
+    SchedulerKind, Speech, Storage,
 };
 use super::{job_types, keys, tenants};
 use crate::document::{self, Checker, Node, Problems, Value};
@@ -26,6 +26,10 @@ const ATTEMPTS_MAX: u32 = 16_384;
 const COMPONENT_BYTES_CEILING: ByteSize = ByteSize::gib(1);
 /// The largest limits on memory and retention.
 const STORAGE_MAX: ByteSize = ByteSize::gib(1024 * 1024);
+/// The longest recording: a day is 2.8 GB of samples.
+const RECORDING_MAX: Duration = Duration::from_hours(24);
+/// The longest that a configuration may allow.
+const RECORDING_CEILING: Duration = Duration::from_hours(24 * 7);
 /// The longest delay between two attempts.
 const DELAY_MAX: Duration = Duration::from_hours(24);
 
@@ -120,6 +124,7 @@ fn config(reader: &mut Reader<'_, '_>, layers: &Layers<'_>) -> Config {
         ),
         monitoring: monitoring(reader),
         storage: storage(reader, shown_directory),
+        speech: speech(reader),
         job_types: job_types::job_types(reader),
         tenants: tenants::tenants(reader),
         remarks: remarks(layers.environment),
@@ -269,6 +274,17 @@ fn storage(reader: &mut Reader<'_, '_>, shown_directory: fn(&Option<String>) -> 
                 ToString::to_string,
             ),
         },
+    }
+}
+
+fn speech(reader: &mut Reader<'_, '_>) -> Speech {
+    Speech {
+        recording_max: reader.setting(
+            "speech.recording_max",
+            RECORDING_MAX,
+            |checker, node| checker.duration(node, Duration::from_secs(1)..=RECORDING_CEILING),
+            |duration| show_duration(*duration),
+        ),
     }
 }
 

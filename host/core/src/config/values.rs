@@ -43,6 +43,8 @@ pub struct Config {
     pub monitoring: Monitoring,
     /// What is kept, and where.
     pub storage: Storage,
+    /// Recordings, and who recognises speech in them.
+    pub speech: Speech,
     /// What the operator says about task types.
     pub job_types: BTreeMap<TaskName, JobType>,
     /// Tenants that are listed; ask [`Config::tenant`] for any.
@@ -234,6 +236,13 @@ pub struct Retention {
     pub age: Duration,
     /// The oldest go first once there is more.
     pub bytes: ByteSize,
+}
+
+/// Recordings, and who recognises speech in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Speech {
+    /// The longest recording that is decoded.
+    pub recording_max: Duration,
 }
 
 /// What the operator says about a task type.

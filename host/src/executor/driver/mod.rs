@@ -19,7 +19,7 @@ use pframe_core::scheduler::{Message, Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use super::assignment::{Unchanged, granted, open, scratch};
+use super::assignment::{Unchanged, bytes, granted, open, scratch};
 use super::handover::Found;
 use super::processes::{Assigned, Floor, Post, Served};
 use super::sent::Sent;
@@ -237,8 +237,10 @@ impl Driver {
             }
             Work::Run { slice, count } => {
                 let source = open(&start.job, slice.source as usize)?;
-                let piece = Found::from(&*source).piece(&mut descriptors)?;
-                let work = OrderedWork::Run { slice: *slice, count: *count, source: piece };
+                let index = slice.source as usize;
+                let (medium, heard) = bytes(site, &start.job, &source, index)?;
+                let piece = Found::from(&*heard).piece(&mut descriptors)?;
+                let work = OrderedWork::Run { slice: *slice, count: *count, source: piece, medium };
                 (work, Unchanged::Source(source))
             }
             Work::Collect { parts } => {
