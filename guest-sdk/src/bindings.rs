@@ -64,3 +64,15 @@ interface!(
     "export_collector",
     "package pframe:sdk; world collector { export pframe:task/collector@0.1.0; }"
 );
+
+/// What a task may call to recognise speech.
+#[cfg(feature = "speech")]
+pub mod speech {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package pframe:sdk; world listener { import pframe:audio/speech@0.1.0; }",
+        world: "pframe:sdk/listener",
+        generate_all,
+        additional_derives: [PartialEq],
+    });
+}

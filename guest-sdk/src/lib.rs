@@ -41,6 +41,8 @@ mod parameters;
 mod partials;
 mod progress;
 mod read;
+#[cfg(feature = "speech")]
+pub mod speech;
 mod task;
 
 pub use bindings::{ReadError, Span, Unit};

@@ -16,9 +16,11 @@ pub(crate) mod failpoint;
 #[doc(hidden)]
 pub mod fuzzing;
 pub(crate) mod inbox;
+pub(crate) mod inference;
 pub(crate) mod journal;
 pub mod machine;
 pub(crate) mod process;
+pub(crate) mod recogniser;
 pub(crate) mod recording;
 pub(crate) mod registry;
 pub(crate) mod reporter;

@@ -66,6 +66,12 @@ pub(crate) fn memory_within_reach() -> ByteSize {
     ByteSize(own_resident_bytes().saturating_add(free))
 }
 
+/// Memory is short where less than a tenth of it is free.
+pub(crate) fn memory_is_short() -> bool {
+    let system = memory_system();
+    system.available_memory() < system.total_memory() / 10
+}
+
 fn memory_system() -> System {
     let memory = MemoryRefreshKind::nothing().with_ram();
     System::new_with_specifics(RefreshKind::nothing().with_memory(memory))

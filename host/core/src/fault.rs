@@ -89,6 +89,9 @@ codes! {
     ConfigInvalid = 109, Job, Never, "config.invalid", "the configuration is not valid", "correct the places listed; `pframe-host config show` prints what is in force";
     Recording = 110, Job, Never, "job.recording", "a recording cannot be decoded", "check the file; wav, flac, ogg/vorbis, mp3 and m4a/mp4 are read, `ffmpeg -i IN -ar 16000 -ac 1 OUT.wav` turns others into wav";
     RecordingLimit = 111, Job, Never, "job.recording_limit", "a recording is longer, or needs more to be decoded, than this host takes", "cut it into files that are shorter";
+    ModelMissing = 112, Job, Never, "job.model_missing", "there is no such model for speech recognition", "`pframe-host models list` shows those that are there";
+    ModelName = 113, Job, Never, "models.name", "the model cannot be added or removed under this name", "choose another name";
+    ModelDamaged = 114, Job, Never, "models.damaged", "the model's file is not what it should be", "remove the model and add it again from a whole file";
     ComponentMissing = 201, Job, Never, "component.missing", "the component cannot be read", "check the path under `tasks`";
     NotAComponent = 202, Job, Never, "component.not_a_component", "the file is not a WebAssembly component", "build for `wasm32-wasip2`, or wrap a core module with `wasm-tools component new`";
     ComponentMalformed = 203, Job, Never, "component.malformed", "the component is damaged or not valid", "build it again";
@@ -130,6 +133,7 @@ codes! {
     WorkerStuck = 410, Machine, AfterLoss, "machine.worker_stuck", "the worker process stopped answering", "none needed: it runs again in a fresh worker";
     Protocol = 411, Machine, AfterLoss, "machine.protocol", "the worker process did not keep to the protocol", "none needed: it runs again in a fresh worker; a component that does this twice is stopped";
     Quarantined = 412, Task, Never, "task.quarantined", "the component is quarantined: it took two worker processes down with it", "look at the faults of its earlier attempts; a host that starts anew forgets it";
+    RecogniserFailed = 413, Machine, ByPolicy, "machine.recogniser", "speech recognition failed", "see the message; another attempt gets another process";
     Bug = 501, Host, Never, "host.bug", "the host itself failed", "please report this, with the message above";
     Cancelled = 601, Job, Never, "cancelled.user", "the job was cancelled", "run it again when wanted";
     JobStopped = 602, Job, Never, "cancelled.job_failed", "stopped because another chunk of its job failed", "see that chunk; `on_failure: continue` keeps the others";

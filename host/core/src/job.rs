@@ -159,6 +159,10 @@ pub enum Grant {
     Clock,
     /// Real randomness instead of bytes seeded by the chunk.
     Random,
+    /// Recognition of speech, by any model.
+    Speech,
+    /// Recognition of speech by the model of this name.
+    Model(String),
 }
 
 /// A job as asked for: every field checked by itself, nothing looked up yet.

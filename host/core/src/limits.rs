@@ -68,4 +68,16 @@ pub struct Usage {
     pub output_bytes: ByteSize,
     /// Calls out of the sandbox that were denied for want of a grant.
     pub calls_denied: u32,
+    /// What recognition of speech took, beside everything above.
+    #[serde(default)]
+    pub speech: SpeechUsage,
+}
+
+/// What recognition of speech took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SpeechUsage {
+    /// Audio that was listened to.
+    pub audio: Duration,
+    /// Processor time of the recognisers.
+    pub cpu: Duration,
 }

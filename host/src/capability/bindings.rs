@@ -1,4 +1,4 @@
-//! Rust types for `wit/task.wit`, generated.
+//! Rust types for `wit/`, generated.
 //!
 //! Owns: nothing but the generated code and the host types behind its resources.
 //! Never: edited by hand; change the WIT.
@@ -13,3 +13,19 @@ wasmtime::component::bindgen!({
         "pframe:task/input.partials": crate::capability::input::PartialsHandle,
     },
 });
+
+/// `pframe:audio`, which only handlers that transcribe import.
+pub(crate) mod audio {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "package pframe:host-side; world listener { import pframe:audio/speech@0.1.0; }",
+        world: "pframe:host-side/listener",
+        imports: {
+            "pframe:audio/speech.[method]audio.transcribe": async | trappable,
+            default: trappable,
+        },
+        with: {
+            "pframe:audio/speech.audio": crate::capability::speech::AudioHandle,
+        },
+    });
+}

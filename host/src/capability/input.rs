@@ -98,6 +98,22 @@ impl ChunkHandle {
         Self { attempt, count, slice, medium, source, read: Arc::default() }
     }
 
+    /// First byte of the slice in its source.
+    pub(crate) fn start(&self) -> u64 {
+        self.slice.start
+    }
+
+    /// True where the bytes are samples.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.medium == Medium::Samples
+    }
+
+    /// Reads for the host itself: the guest is not charged.
+    pub(crate) fn look(&self, offset: u64, length: u64) -> Result<Vec<u8>, ReadProblem> {
+        let left = self.slice.len().checked_sub(offset).ok_or(ReadProblem::OutOfRange)?;
+        self.source.read(self.slice.start + offset, length.min(left))
+    }
+
     /// Bytes in the slice.
     pub(crate) fn size(&self) -> u64 {
         self.slice.len()
@@ -105,9 +121,7 @@ impl ChunkHandle {
 
     /// Reads from the slice; offsets count from its start.
     pub(crate) fn read(&self, offset: u64, length: u32) -> Result<Vec<u8>, ReadProblem> {
-        let left = self.slice.len().checked_sub(offset).ok_or(ReadProblem::OutOfRange)?;
-        let length = u64::from(length).min(left);
-        let bytes = self.source.read(self.slice.start + offset, length)?;
+        let bytes = self.look(offset, u64::from(length))?;
         self.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(bytes)
     }

@@ -14,6 +14,7 @@ pub(crate) mod output;
 pub(crate) mod progress;
 pub(crate) mod random;
 pub(crate) mod scratch;
+pub(crate) mod speech;
 pub(crate) mod stdio;
 
 use std::fs::File;
@@ -27,6 +28,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use self::bindings::pframe::task as wit;
+use self::speech::{Speech, SpeechGrant, SpeechService};
 use self::stdio::GuestStdio;
 use crate::failpoint::trip;
 
@@ -56,7 +58,7 @@ macro_rules! known {
 }
 
 known! {
-    "0.1.": ["pframe:task/types", "pframe:task/input", "pframe:task/output", "pframe:task/progress"],
+    "0.1.": ["pframe:audio/speech", "pframe:task/types", "pframe:task/input", "pframe:task/output", "pframe:task/progress"],
     "0.2.": [
         "wasi:cli/environment", "wasi:cli/exit", "wasi:cli/stderr", "wasi:cli/stdin",
         "wasi:cli/stdout", "wasi:cli/terminal-input", "wasi:cli/terminal-output",
@@ -83,6 +85,8 @@ pub(crate) struct Granted {
     pub(crate) accepted_at: Timestamp,
     /// What seeds randomness without the grant: the job and the step, so that a retry sees the same.
     pub(crate) seed: String,
+    /// Which models may recognise speech.
+    pub(crate) speech: SpeechGrant,
 }
 
 /// The part that `wasmtime-wasi` acts on, made when the guest first calls it: small handlers never do, and to
@@ -127,6 +131,8 @@ pub(crate) struct Capabilities {
     pub(crate) output: output::SharedOutput,
     /// How far the work is.
     pub(crate) progress: Box<dyn progress::Progress>,
+    /// Recognition of speech.
+    pub(crate) speech: Speech,
     /// Bytes of input handed over so far.
     pub(crate) input_bytes: u64,
     /// True from a call of the guest until it is charged as fuel.
@@ -145,7 +151,9 @@ impl Capabilities {
         scratch: Option<File>,
         output: output::SharedOutput,
         progress: Box<dyn progress::Progress>,
+        speech: Box<dyn SpeechService>,
     ) -> Self {
+        let speech = Speech::new(granted.speech.clone(), speech);
         let mut table = ResourceTable::new();
         table.set_max_capacity(resources_max(scratch.is_some()));
         let mut http = WasiHttpCtx::new();
@@ -160,6 +168,7 @@ impl Capabilities {
             table,
             output,
             progress,
+            speech,
             input_bytes: 0,
             has_called: false,
             uncharged_bytes: 0,
@@ -185,7 +194,8 @@ impl Capabilities {
 
     /// Calls that were denied for want of a grant.
     pub(crate) fn calls_denied(&self) -> u32 {
-        self.network.calls_denied.saturating_add(self.denied_http.calls_denied)
+        let network = self.network.calls_denied.saturating_add(self.denied_http.calls_denied);
+        network.saturating_add(self.speech.calls_denied)
     }
 
     /// The part that `wasmtime-wasi` acts on.
@@ -239,7 +249,8 @@ pub(crate) fn link<T: Guest>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wit::types::add_to_linker::<T, Task>(linker, T::called)?;
     wit::input::add_to_linker::<T, Task>(linker, T::called)?;
     wit::output::add_to_linker::<T, Task>(linker, T::called)?;
-    wit::progress::add_to_linker::<T, Task>(linker, T::called)
+    wit::progress::add_to_linker::<T, Task>(linker, T::called)?;
+    bindings::audio::pframe::audio::speech::add_to_linker::<T, Task>(linker, T::called)
 }
 
 impl WasiParts {

@@ -21,7 +21,9 @@ pub(crate) fn offer(name: &str, grants: &[Grant], has_disk: bool) -> Offer {
     let interface = name.split('@').next().unwrap_or(name);
     let package = interface.split('/').next().unwrap_or(interface);
     let has_variable = grants.iter().any(|grant| matches!(grant, Grant::Env(_)));
+    let has_speech = grants.iter().any(|it| matches!(it, Grant::Speech | Grant::Model(_)));
     match package {
+        "pframe:audio" if !has_speech => Offer::Denied("no recognition of speech"),
         "wasi:sockets" => Offer::Denied("no network"),
         "wasi:http" => Offer::Denied("no requests"),
         "wasi:filesystem" if has_disk => Offer::StandIn("a private /scratch and nothing else"),
@@ -55,6 +57,7 @@ mod tests {
             }
         }
         let expect = expect_test::expect![[r#"
+            pframe:audio/speech: Denied("no recognition of speech")
             wasi:cli/environment: StandIn("no variables, no arguments")
             wasi:clocks/monotonic-clock: StandIn("the time is the job's acceptance, clocks count in steps of 1 ms")
             wasi:clocks/wall-clock: StandIn("the time is the job's acceptance, clocks count in steps of 1 ms")

@@ -67,6 +67,9 @@ pub(super) enum Command {
     /// Decode a recording for a host; hosts start this by themselves
     #[command(hide = true)]
     Decode(ChildArguments),
+    /// Recognise speech for a host; hosts start this by themselves
+    #[command(hide = true)]
+    Recognise(ChildArguments),
     /// Make private disks for a host; hosts start this by themselves
     #[command(hide = true)]
     Scratch(ChildArguments),

@@ -113,6 +113,9 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Decode(_) => {
             Ok(crate::recording::serve_decode(child_isolation(&arguments.settings)?))
         }
+        Command::Recognise(_) => {
+            Ok(crate::recogniser::serve_recognise(child_isolation(&arguments.settings)?))
+        }
         Command::Scratch(_) => {
             let isolation = child_isolation(&arguments.settings)?;
             Ok(crate::process::scratch::serve_scratch(isolation))

@@ -36,6 +36,8 @@ pub(super) struct Porch {
     pub(super) state_dir: PathBuf,
     /// Compiled components.
     pub(super) cache_dir: PathBuf,
+    /// Models for speech recognition.
+    pub(super) models_dir: PathBuf,
 }
 
 impl Porch {
@@ -58,8 +60,8 @@ impl Porch {
         let config = load(&layers).map_err(Failure::config)?;
         reporter::log::start(config.monitoring.log_level, says_log_level(&flags.given, &config));
         config.remarks.iter().for_each(|remark| reporter::told::say(&format!("note: {remark}")));
-        let (state_dir, cache_dir) = directories(&config)?;
-        Ok(Self { config, config_file, state_dir, cache_dir })
+        let Directories { state, cache, models } = directories(&config)?;
+        Ok(Self { config, config_file, state_dir: state, cache_dir: cache, models_dir: models })
     }
 
     /// An engine's builder with everything that is known here.
@@ -67,6 +69,7 @@ impl Porch {
         let builder = Engine::builder()
             .config(self.config.clone())
             .cache_dir(self.cache_dir.clone())
+            .models_dir(self.models_dir.clone())
             .environment(grantable_environment(&self.config));
         // The running program itself, even if its file was replaced meanwhile.
         match Path::new(OWN_PROGRAM).exists() {
@@ -160,14 +163,22 @@ fn strategy() -> Result<etcetera::base_strategy::Xdg, Failure> {
     })
 }
 
-fn directories(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {
+struct Directories {
+    state: PathBuf,
+    cache: PathBuf,
+    models: PathBuf,
+}
+
+fn directories(config: &Config) -> Result<Directories, Failure> {
     let strategy = strategy()?;
     let state_default =
         || strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("pframe");
     let state = config.storage.state_dir.as_ref().map_or_else(state_default, PathBuf::from);
     let cache_default = || strategy.cache_dir().join("pframe");
     let cache = config.storage.cache_dir.as_ref().map_or_else(cache_default, PathBuf::from);
-    Ok((state, cache))
+    let models_default = || strategy.data_dir().join("pframe/models");
+    let models = config.speech.models_dir.as_ref().map_or_else(models_default, PathBuf::from);
+    Ok(Directories { state, cache, models })
 }
 
 /// Values of the variables that some tenant may be granted; the rest of the environment stays here.
@@ -175,7 +186,7 @@ fn grantable_environment(config: &Config) -> BTreeMap<String, String> {
     let grants = config.tenants.values().flat_map(|tenant| &tenant.grants);
     let names = grants.filter_map(|grant| match grant {
         Grant::Env(name) => Some(name.clone()),
-        Grant::Clock | Grant::Random => None,
+        Grant::Clock | Grant::Random | Grant::Speech | Grant::Model(_) => None,
     });
     names.filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?))).collect()
 }

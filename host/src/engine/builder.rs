@@ -27,11 +27,13 @@ use crate::capability::progress::ProgressBoard;
 use crate::data::results::{Durability, ResultStore};
 use crate::executor::{Executor, LogStore, ProcessExecutor, Site, ThreadExecutor, WorkerProgram};
 use crate::inbox::Inbox;
+use crate::inference::{Inference, InferenceSettings};
 use crate::journal::{HostLock, Journal, MemoryJournal, NewRun, SqliteJournal};
 use crate::machine::Machine;
 use crate::process::errand::ErrandProgram;
 use crate::process::group;
 use crate::process::scratch::ScratchMaker;
+use crate::recogniser::Models;
 use crate::recording::Recordings;
 use crate::registry::{Registry, RegistrySettings};
 use crate::sandbox::{Sandbox, SandboxSettings};
@@ -64,6 +66,7 @@ pub struct EngineBuilder {
     cache_dir: Option<PathBuf>,
     base_dir: Option<PathBuf>,
     environment: BTreeMap<String, String>,
+    models_dir: Option<PathBuf>,
     worker_program: Option<PathBuf>,
     scheduler: Option<SchedulerKind>,
     isolation: Option<Isolation>,
@@ -98,6 +101,12 @@ impl EngineBuilder {
     /// Keeps compiled components there. By default each process compiles anew.
     pub fn cache_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(directory.into());
+        self
+    }
+
+    /// Keeps models for speech recognition there. By default there is only what Debian's packages bring.
+    pub fn models_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.models_dir = Some(directory.into());
         self
     }
 
@@ -166,7 +175,14 @@ impl EngineBuilder {
             compiler: errands.clone(),
         };
         let staging = temporary_storage(&config);
-        let recordings = Recordings::new(errands, config.speech.recording_max, staging);
+        let recordings = Recordings::new(errands.clone(), config.speech.recording_max, staging);
+        let inference = InferenceSettings {
+            program: errands,
+            models: Models::new(self.models_dir_of(&config)),
+            seats: count(config.speech.recognisers, &machine),
+            waiting_max: config.speech.queued_max as usize,
+            weights: weights(&config),
+        };
         if self.worker_program.is_some() {
             group::settle();
         }
@@ -177,12 +193,21 @@ impl EngineBuilder {
             workers: sizes.workers,
             scratch: Arc::new(ScratchMaker::new(self.worker_program.clone())),
             recordings: Arc::new(recordings),
+            inference: Arc::new(Inference::new(inference)),
             registry: Arc::new(Registry::new(sandbox.clone(), settings)),
             sandbox,
             base_dir: self.base_dir.take().unwrap_or_else(|| PathBuf::from(".")),
             tasks: RwLock::default(),
         };
         Ok(Prepared { builder: self, workbench })
+    }
+}
+
+impl EngineBuilder {
+    /// What a program said, else what the configuration says; a directory that is not there holds no models.
+    fn models_dir_of(&self, config: &Config) -> PathBuf {
+        let configured = config.speech.models_dir.as_ref().map(PathBuf::from);
+        self.models_dir.clone().or(configured).unwrap_or_default()
     }
 }
 
@@ -219,6 +244,7 @@ impl Prepared {
             results: state.results.clone(),
             scratch: Arc::clone(&workbench.scratch),
             recordings: Arc::clone(&workbench.recordings),
+            inference: Arc::clone(&workbench.inference),
             logs: state.logs,
             environment: builder.environment,
             inbox: Arc::clone(&inbox),
@@ -249,6 +275,22 @@ impl Prepared {
 /// Where files go that nobody needs once this process has ended.
 fn temporary_storage(config: &Config) -> PathBuf {
     config.temp_storage.as_ref().map_or_else(std::env::temp_dir, PathBuf::from)
+}
+
+/// One for each core, or as many as the configuration says.
+fn count(count: Count, machine: &Machine) -> u32 {
+    match count {
+        Count::Auto => cores(machine),
+        Count::Exactly(count) => count.max(1),
+    }
+}
+
+fn cores(machine: &Machine) -> u32 {
+    (machine.cores.thousandths() / 1000).max(1)
+}
+
+fn weights(config: &Config) -> BTreeMap<TenantName, u32> {
+    config.tenants.iter().map(|(name, tenant)| (name.clone(), tenant.weight)).collect()
 }
 
 /// The hands that the configuration asks for.
@@ -284,11 +326,7 @@ struct Sizes {
 
 impl Sizes {
     fn of(builder: &EngineBuilder, config: &Config, machine: &Machine) -> Self {
-        let cores = (machine.cores.thousandths() / 1000).max(1);
-        let workers = builder.workers.unwrap_or(match config.workers {
-            Count::Auto => cores,
-            Count::Exactly(workers) => workers.max(1),
-        });
+        let workers = builder.workers.unwrap_or_else(|| count(config.workers, machine));
         let attempts = builder.attempts.unwrap_or(match config.attempts {
             Count::Auto => workers.saturating_mul(ATTEMPTS_PER_WORKER),
             Count::Exactly(attempts) => attempts,

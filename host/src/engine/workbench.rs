@@ -15,6 +15,7 @@ use pframe_core::units::{ByteSize, Timestamp};
 
 use super::admission::{self, Job, Planned};
 use super::clock::Clock;
+use crate::inference::Inference;
 use crate::machine::Machine;
 use crate::process::scratch::ScratchMaker;
 use crate::recording::Recordings;
@@ -63,6 +64,8 @@ pub(crate) struct Workbench {
     pub(super) scratch: Arc<ScratchMaker>,
     /// Decodes what is cut by time.
     pub(super) recordings: Arc<Recordings>,
+    /// Recognises speech.
+    pub(super) inference: Arc<Inference>,
     pub(super) base_dir: PathBuf,
     pub(super) tasks: RwLock<BTreeMap<TaskName, Arc<Task>>>,
 }

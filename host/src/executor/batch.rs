@@ -18,6 +18,7 @@ use pframe_core::units::ByteSize;
 
 use super::Site;
 use super::assignment::{granted, join, outcome, prepare};
+use super::speech::{Caller, LocalSpeech};
 use crate::capability::input::Medium;
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::ProgressSink;
@@ -73,6 +74,8 @@ async fn perform(
         size => Some(make_disk(site, size, &stop).await?),
     };
     let talk = Capture::default();
+    let caller = Caller::new(site, start);
+    let speech = caller.account.clone();
     let order = Order {
         assignment: prepared.assignment,
         parameters: Arc::clone(&start.job.parameters),
@@ -81,10 +84,12 @@ async fn perform(
         scratch,
         stop,
         progress: Box::new(ProgressSink::new(&site.progress, start.attempt.clone())),
+        speech: Box::new(LocalSpeech(caller)),
         output: SharedOutput::new(site.results.writer(), start.job.limits.output),
         talk: talk.clone(),
     };
     let result = run(&site.sandbox, &task, order, usage).await;
+    usage.speech = speech.total();
     keep_talk(site, &start.attempt, &talk);
     // An input that changed explains every other outcome.
     prepared.unchanged.check()?;

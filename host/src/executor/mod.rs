@@ -10,6 +10,7 @@ mod handover;
 mod logs;
 mod processes;
 mod sent;
+mod speech;
 mod threads;
 
 pub(crate) use logs::LogStore;
@@ -29,6 +30,7 @@ use crate::capability::progress::ProgressBoard;
 use crate::data::publish::publish;
 use crate::data::results::ResultStore;
 use crate::inbox::Inbox;
+use crate::inference::Inference;
 use crate::process::scratch::ScratchMaker;
 use crate::recording::Recordings;
 use crate::registry::Registry;
@@ -56,6 +58,8 @@ pub(crate) struct Site {
     pub(crate) scratch: Arc<ScratchMaker>,
     /// Decodes what is cut by time.
     pub(crate) recordings: Arc<Recordings>,
+    /// Recognises speech.
+    pub(crate) inference: Arc<Inference>,
     pub(crate) logs: Option<LogStore>,
     /// Values of the environment variables that some tenant may be granted.
     pub(crate) environment: BTreeMap<String, String>,

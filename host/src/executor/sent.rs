@@ -11,6 +11,7 @@ use pframe_core::scheduler::{Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 
 use super::assignment::Unchanged;
+use super::speech::SpeechLine;
 use crate::capability::progress::ProgressSink;
 use crate::data::results::ResultWriter;
 use crate::sandbox::Stop;
@@ -31,6 +32,7 @@ pub(super) struct Sent {
     pub(super) parts_made: usize,
     pub(super) pieces_fetched: usize,
     pub(super) progress: ProgressSink,
+    pub(super) speech: SpeechLine,
 }
 
 impl Sent {

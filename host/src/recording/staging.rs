@@ -32,7 +32,7 @@ const KEPT_MAX: usize = 128;
 pub(crate) struct Recording {
     file: Arc<File>,
     size: u64,
-    loudness: Loudness,
+    loudness: Arc<Loudness>,
 }
 
 impl Recording {
@@ -42,7 +42,7 @@ impl Recording {
     }
 
     /// How loud it is, and how long.
-    pub(crate) fn loudness(&self) -> &Loudness {
+    pub(crate) fn loudness(&self) -> &Arc<Loudness> {
         &self.loudness
     }
 }
@@ -197,6 +197,10 @@ impl Staged {
         let short = self.size.next_multiple_of(BYTES_PER_MS) - self.size;
         let silence = vec![0; usize::try_from(short).expect("less than a millisecond")];
         self.write(&silence)?;
-        Ok(Recording { file: Arc::new(self.file), size: self.size, loudness: self.meter.finish() })
+        Ok(Recording {
+            file: Arc::new(self.file),
+            size: self.size,
+            loudness: Arc::new(self.meter.finish()),
+        })
     }
 }

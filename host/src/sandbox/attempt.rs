@@ -26,6 +26,7 @@ use crate::capability::input::{ChunkHandle, Part, PartialsHandle, SourceHandle, 
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::Progress;
 use crate::capability::scratch::is_full;
+use crate::capability::speech::SpeechService;
 use crate::capability::stdio::{Capture, GuestStdio};
 use crate::capability::{Capabilities, Granted, Guest};
 use crate::data::results::Finished;
@@ -64,6 +65,7 @@ pub(crate) struct Order {
     pub(crate) scratch: Option<File>,
     pub(crate) stop: Stop,
     pub(crate) progress: Box<dyn Progress>,
+    pub(crate) speech: Box<dyn SpeechService>,
     pub(crate) output: SharedOutput,
     pub(crate) talk: Capture,
 }
@@ -121,6 +123,7 @@ impl<'a> Attempt<'a> {
             order.scratch,
             output,
             order.progress,
+            order.speech,
         );
         let state = AttemptState::new(capabilities, watch);
         let store = store(sandbox, state).map_err(|error| bug(&error))?;
@@ -350,6 +353,7 @@ async fn call_run(
     match &task.exports {
         Exports::Handler { run, .. } => {
             let function: RunFn<'_> = typed(store, &instance, run)?;
+            store.data_mut().capabilities().speech.work_on(&chunk);
             let chunk = store.data_mut().capabilities().table.push(chunk)?;
             let handle = Resource::new_borrow(chunk.rep());
             let (result,) = function.call_async(&mut *store, (handle, parameters)).await?;

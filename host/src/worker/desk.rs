@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use pframe_core::fault::{Code, Fault};
 
 use super::protocol::{FromWorker, Piece, RunOrder, ToWorker};
+use crate::capability::speech::{self, KnownModel, SpeechError};
 use crate::data::source::{Bytes, SourceReader};
 use crate::process::frame::{FrameError, Incoming, Outgoing};
 use crate::sandbox::Stop;
@@ -30,8 +31,15 @@ pub(super) struct Ordered {
     pub(super) stop: Stop,
 }
 
-/// What the host sent for a merge or a cut.
-pub(super) type Answer = Result<Vec<SourceReader>, Fault>;
+/// What the host answered.
+pub(super) enum Reply {
+    /// What it sent for a merge or a cut.
+    Pieces(Result<Vec<SourceReader>, Fault>),
+    /// What was said in a recording.
+    Transcribed(Result<speech::Answer, SpeechError>),
+    /// Models.
+    Models(Result<Vec<KnownModel>, SpeechError>),
+}
 
 /// Shared by the worker's threads.
 pub(super) struct Desk {
@@ -45,7 +53,7 @@ pub(super) struct Desk {
 struct State {
     orders: VecDeque<Ordered>,
     working: Option<(u64, Stop)>,
-    answer: Option<Answer>,
+    reply: Option<Reply>,
     is_closed: bool,
 }
 
@@ -127,17 +135,27 @@ impl Desk {
         self.state().working = None;
     }
 
-    /// Asks the host for something and waits for it.
-    pub(super) fn ask(&self, question: &FromWorker) -> Answer {
-        let gone = |_| Fault::new(Code::Drained).detail("the host is gone");
-        self.send(question).map_err(gone)?;
+    /// Asks the host for bytes and waits for them.
+    pub(super) fn ask(&self, question: &FromWorker) -> Result<Vec<SourceReader>, Fault> {
+        match self.converse(question) {
+            Some(Reply::Pieces(pieces)) => pieces,
+            Some(Reply::Transcribed(_) | Reply::Models(_)) => {
+                Err(Fault::new(Code::Protocol).detail("the answer to another question"))
+            }
+            None => Err(Fault::new(Code::Drained).detail("the host is gone")),
+        }
+    }
+
+    /// Asks the host and waits for its answer; none once it is gone.
+    pub(super) fn converse(&self, question: &FromWorker) -> Option<Reply> {
+        self.send(question).ok()?;
         let mut state = self.state();
         loop {
-            if let Some(answer) = state.answer.take() {
-                return answer;
+            if let Some(reply) = state.reply.take() {
+                return Some(reply);
             }
             if state.is_closed {
-                return Err(gone(FrameError::Closed));
+                return None;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -201,9 +219,13 @@ impl Desk {
                 let opened = pieces.into_iter().map(|piece| open(piece, &mut descriptors));
                 let answer = opened.collect::<Option<Vec<_>>>();
                 let answer = answer.ok_or(FrameError::Malformed("a piece without its bytes"))?;
-                self.state().answer = Some(Ok(answer));
+                self.state().reply = Some(Reply::Pieces(Ok(answer)));
             }
-            ToWorker::NoPieces(fault) => self.state().answer = Some(Err(fault.read())),
+            ToWorker::NoPieces(fault) => {
+                self.state().reply = Some(Reply::Pieces(Err(fault.read())));
+            }
+            ToWorker::Transcribed(answer) => self.state().reply = Some(Reply::Transcribed(answer)),
+            ToWorker::Models(models) => self.state().reply = Some(Reply::Models(models)),
         }
         self.changed.notify_all();
         Ok(())

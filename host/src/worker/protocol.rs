@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capability::Granted;
 use crate::capability::input::Medium;
+use crate::capability::speech::{Answer, KnownModel, Question, SpeechError};
 use crate::process::jail::LayerState;
 
 /// From the host to a worker.
@@ -44,6 +45,10 @@ pub(crate) enum ToWorker {
     Pieces(Vec<Piece>),
     /// The answer where the host could not open what was asked for.
     NoPieces(FaultText),
+    /// The answer to [`FromWorker::Transcribe`].
+    Transcribed(Result<Answer, SpeechError>),
+    /// The answer to [`FromWorker::Models`].
+    Models(Result<Vec<KnownModel>, SpeechError>),
 }
 
 /// From a worker to the host.
@@ -66,6 +71,10 @@ pub(crate) enum FromWorker {
         /// How many.
         count: u32,
     },
+    /// The worker waits for what is said in a recording.
+    Transcribe(Box<Question>),
+    /// The worker asks which models there are.
+    Models,
     /// How far the order is that it works on.
     Progress(f32),
     /// The order it works on has ended.

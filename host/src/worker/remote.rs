@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use pframe_core::fault::{Code, Fault};
 
-use super::desk::Desk;
+use super::desk::{Desk, Reply};
 use super::protocol::FromWorker;
 use crate::capability::input::{Part, SourceHandle, Supply};
 use crate::capability::output::Sink;
 use crate::capability::progress::Progress;
+use crate::capability::speech::{Asked, KnownModel, Question, SpeechError, SpeechService};
 use crate::data::results::Finished;
 use crate::data::source::SourceReader;
 
@@ -105,6 +106,35 @@ impl Supply<SourceHandle> for RemoteSupply {
     fn open(&mut self, range: Range<usize>) -> Result<Vec<SourceHandle>, Fault> {
         let pieces = self.fetch(range)?;
         Ok(pieces.into_iter().map(|piece| SourceHandle(Arc::new(piece))).collect())
+    }
+}
+
+/// Recognition of speech, which the host has done.
+pub(super) struct RemoteSpeech {
+    desk: Arc<Desk>,
+}
+
+impl RemoteSpeech {
+    pub(super) fn new(desk: &Arc<Desk>) -> Self {
+        Self { desk: Arc::clone(desk) }
+    }
+}
+
+impl SpeechService for RemoteSpeech {
+    fn models(&mut self) -> Result<Vec<KnownModel>, SpeechError> {
+        match self.desk.converse(&FromWorker::Models) {
+            Some(Reply::Models(models)) => models,
+            _ => Err(SpeechError::Cancelled),
+        }
+    }
+
+    /// Blocks this worker's one thread: it has nothing else to do, and the host answers in time or kills it.
+    fn transcribe(&mut self, question: Question) -> Asked<'_> {
+        let answer = match self.desk.converse(&FromWorker::Transcribe(Box::new(question))) {
+            Some(Reply::Transcribed(answer)) => answer,
+            _ => Err(SpeechError::Cancelled),
+        };
+        Box::pin(std::future::ready(answer))
     }
 }
 

@@ -20,7 +20,7 @@ use pframe_core::units::ByteSize;
 
 use super::desk::{Desk, Ordered, open};
 use super::protocol::{Ending, FromWorker, OrderedWork, RunOrder, ToWorker};
-use super::remote::{RemoteOutput, RemoteProgress, RemoteSupply};
+use super::remote::{RemoteOutput, RemoteProgress, RemoteSpeech, RemoteSupply};
 use crate::capability::input::ChunkHandle;
 use crate::capability::output::SharedOutput;
 use crate::capability::stdio::Capture;
@@ -232,6 +232,7 @@ fn sandbox_order(
         scratch,
         stop,
         progress: Box::new(RemoteProgress::new(desk)),
+        speech: Box::new(RemoteSpeech::new(desk)),
         output: SharedOutput::new(RemoteOutput::new(desk), limits.output),
         talk,
     })

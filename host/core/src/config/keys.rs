@@ -81,8 +81,11 @@ pub(super) const RETENTION: Section =
     Section { what: "`retention`", keys: &["age", "bytes"], strangers: &[] };
 
 /// `speech`.
-pub(super) const SPEECH: Section =
-    Section { what: "`speech`", keys: &["recording_max"], strangers: &[] };
+pub(super) const SPEECH: Section = Section {
+    what: "`speech`",
+    keys: &["recording_max", "models_dir", "recognisers", "max_queued"],
+    strangers: &[],
+};
 
 /// Sections that hold settings, by the path of their mapping.
 pub(super) const SECTIONS: &[(&str, &Section)] = &[

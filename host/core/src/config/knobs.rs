@@ -48,6 +48,9 @@ pub const KNOBS: &[Knob] = &[
     knob("storage.component_bytes_max", "PFRAME_COMPONENT_BYTES_MAX", "--component-bytes-max", "the largest component that is accepted"),
     knob("storage.retention.age", "PFRAME_RETENTION_AGE", "--retention-age", "ended work is kept no longer"),
     knob("storage.retention.bytes", "PFRAME_RETENTION_BYTES", "--retention-bytes", "ended work takes no more space"),
+    knob("speech.models_dir", "PFRAME_MODELS_DIR", "--models-dir", "directory of the models for speech recognition"),
+    knob("speech.recognisers", "PFRAME_RECOGNISERS", "--recognisers", "windows of speech that are recognised at once, or auto"),
+    knob("speech.max_queued", "PFRAME_SPEECH_MAX_QUEUED", "--speech-max-queued", "windows of speech of one tenant that may wait"),
     knob("speech.recording_max", "PFRAME_RECORDING_MAX", "--recording-max", "the longest recording that is decoded"),
 ];
 

@@ -124,7 +124,7 @@ fn config(reader: &mut Reader<'_, '_>, layers: &Layers<'_>) -> Config {
         ),
         monitoring: monitoring(reader),
         storage: storage(reader, shown_directory),
-        speech: speech(reader),
+        speech: speech(reader, shown_directory),
         job_types: job_types::job_types(reader),
         tenants: tenants::tenants(reader),
         remarks: remarks(layers.environment),
@@ -277,8 +277,21 @@ fn storage(reader: &mut Reader<'_, '_>, shown_directory: fn(&Option<String>) -> 
     }
 }
 
-fn speech(reader: &mut Reader<'_, '_>) -> Speech {
+fn speech(reader: &mut Reader<'_, '_>, shown_directory: fn(&Option<String>) -> String) -> Speech {
     Speech {
+        models_dir: reader.setting(
+            "speech.models_dir",
+            None,
+            |checker, node| checker.text(node).map(Some),
+            shown_directory,
+        ),
+        recognisers: count(reader, "speech.recognisers", WORKERS_MAX),
+        queued_max: reader.setting(
+            "speech.max_queued",
+            10_000,
+            |checker, node| checker.count(node, 1..=1_000_000),
+            ToString::to_string,
+        ),
         recording_max: reader.setting(
             "speech.recording_max",
             RECORDING_MAX,

@@ -109,7 +109,7 @@ impl Config {
         let refused: Vec<String> = job
             .grants
             .iter()
-            .filter(|grant| !allowed.contains(grant))
+            .filter(|grant| !is_allowed(grant, &allowed))
             .map(|grant| format!("`{grant}`"))
             .collect();
         if !refused.is_empty() {
@@ -121,6 +121,12 @@ impl Config {
         grants.dedup();
         Ok(grants)
     }
+}
+
+/// Who may use all models may ask for one.
+fn is_allowed(grant: &Grant, allowed: &[Grant]) -> bool {
+    let is_model = matches!(grant, Grant::Model(_));
+    allowed.contains(grant) || is_model && allowed.contains(&Grant::Speech)
 }
 
 fn with_disk(memory: ByteSize, limits: &Limits) -> ByteSize {

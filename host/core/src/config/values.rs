@@ -241,6 +241,12 @@ pub struct Retention {
 /// Recordings, and who recognises speech in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Speech {
+    /// Directory of the models; `None` takes the user's data directory.
+    pub models_dir: Option<String>,
+    /// Windows of 30 s that are recognised at once; by default one for each core.
+    pub recognisers: Count,
+    /// Windows of one tenant that may wait.
+    pub queued_max: u32,
     /// The longest recording that is decoded.
     pub recording_max: Duration,
 }

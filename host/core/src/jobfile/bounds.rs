@@ -47,5 +47,7 @@ pub const CHUNK_LENGTH_MAX: Duration = Duration::from_hours(365 * 24);
 pub const CHUNK_LENGTH_DEFAULT: Duration = Duration::from_mins(10);
 /// Longest separator: it is searched for in every chunk.
 pub const SEPARATOR_BYTES_MAX: usize = 256;
+/// Longest name of a model in a grant.
+pub const MODEL_NAME_BYTES_MAX: usize = 64;
 /// Longest name of an environment variable in a grant.
 pub const ENVIRONMENT_NAME_BYTES_MAX: usize = 256;

@@ -6,11 +6,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::bounds::ENVIRONMENT_NAME_BYTES_MAX;
+use super::bounds::{ENVIRONMENT_NAME_BYTES_MAX, MODEL_NAME_BYTES_MAX};
 use crate::document::{Checker, Node, Value, closest, shown};
 use crate::job::Grant;
 
-const AVAILABLE: &[&str] = &["env", "clock", "random"];
+const AVAILABLE: &[&str] = &["env", "clock", "random", "speech"];
 const NOT_YET: &[&str] = &["http", "dir", "keyvalue"];
 
 /// Why a text is not a grant, and what to write instead.
@@ -45,6 +45,8 @@ impl fmt::Display for Grant {
             Self::Env(name) => write!(f, "env: {name}"),
             Self::Clock => f.write_str("clock"),
             Self::Random => f.write_str("random"),
+            Self::Speech => f.write_str("speech"),
+            Self::Model(name) => write!(f, "speech: {name}"),
         }
     }
 }
@@ -61,6 +63,8 @@ impl FromStr for Grant {
             ("env", name) => environment(name),
             ("clock", "") => Ok(Self::Clock),
             ("random", "") => Ok(Self::Random),
+            ("speech", "") => Ok(Self::Speech),
+            ("speech", name) => model(name),
             ("clock" | "random", _) => Err(GrantError::new(
                 format!("grant `{kind}` takes no value"),
                 "delete what follows it",
@@ -77,7 +81,9 @@ impl FromStr for Grant {
 fn unknown(kind: &str) -> GrantError {
     let advice = match closest(kind, AVAILABLE.iter().chain(NOT_YET).copied()) {
         Some(known) => format!("did you mean `{known}`?"),
-        None => "grants are `env: NAME`, `clock` and `random`".to_owned(),
+        None => {
+            "grants are `env: NAME`, `clock`, `random`, `speech` and `speech: MODEL`".to_owned()
+        }
     };
     GrantError { message: format!("unknown grant {}", shown(kind)), advice }
 }
@@ -96,6 +102,16 @@ fn environment(name: &str) -> Result<Grant, GrantError> {
         _ => return Ok(Grant::Env(name.to_owned())),
     };
     Err(GrantError::new(problem.to_owned(), "write for example `env: LANG`"))
+}
+
+/// A model by its name.
+fn model(name: &str) -> Result<Grant, GrantError> {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_');
+    if name.len() <= MODEL_NAME_BYTES_MAX && name.chars().all(is_plain) {
+        return Ok(Grant::Model(name.to_owned()));
+    }
+    let message = "the name of a model has letters, digits, `.`, `-` and `_`".to_owned();
+    Err(GrantError::new(message, "write for example `speech: base`, or `speech` for all models"))
 }
 
 /// Reads a list of grants; `env: LANG` may also be written without quotes, as a mapping of one entry.
@@ -131,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_grant_survives_printing() {
-        for text in ["clock", "random", "env: LANG"] {
+        for text in ["clock", "random", "env: LANG", "speech", "speech: base.en"] {
             assert_eq!(text.parse::<Grant>().map(|grant| grant.to_string()), Ok(text.to_owned()));
         }
     }
@@ -162,7 +178,7 @@ mod tests {
         assert_eq!(error("clok"), "unknown grant `clok`; did you mean `clock`?");
         assert_eq!(
             error("root"),
-            "unknown grant `root`; grants are `env: NAME`, `clock` and `random`"
+            "unknown grant `root`; grants are `env: NAME`, `clock`, `random`, `speech` and `speech: MODEL`"
         );
     }
 }

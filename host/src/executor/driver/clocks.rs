@@ -41,12 +41,13 @@ impl Driver {
         let claimed_cpu =
             self.done.iter().map(|it| it.usage.cpu.min(cpu)).fold(Duration::ZERO, add);
         let count = count(self.done.len());
-        while let Some(Done { sent, mut usage, ending }) = self.done.pop_front() {
+        while let Some(Done { mut sent, mut usage, ending }) = self.done.pop_front() {
             let queued = now.saturating_duration_since(sent.ordered);
             usage.wall = share(wall, usage.wall.min(wall), claimed_wall, count);
             usage.cpu = share(cpu, usage.cpu.min(cpu), claimed_cpu, count);
             usage.memory_peak = usage.memory_peak.min(sent.start.job.limits.memory);
             usage.queued = queued.saturating_sub(usage.wall);
+            usage.speech = sent.speech.total();
             let (start, outcome) = sent.outcome(ending);
             self.end(start, usage, outcome);
         }

@@ -3,6 +3,7 @@
 //! Owns: the worker's turn to speak, and how much it may ask for.
 //! Never: takes a word for more than it is: an order that ended is accounted for elsewhere, by the host's own clocks.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use pframe_core::scheduler::{Outcome, Work};
 use super::{Done, Driver, KILL_GRACE, Loss, against};
 use crate::capability::input::Supply;
 use crate::capability::progress::Progress;
+use crate::capability::speech::Question;
 use crate::executor::assignment::{JobSources, StoredParts};
 use crate::executor::handover::Found;
 use crate::worker::protocol::{FromWorker, ToWorker};
@@ -91,6 +93,13 @@ impl Driver {
                 self.answer(Ok(vec![Found::from(part)]))?;
             }
             FromWorker::Fetch { from, count } => self.fetch(from, count)?,
+            FromWorker::Transcribe(question) => self.transcribe(*question)?,
+            FromWorker::Models => {
+                let front = self.sent.front();
+                let front = front.ok_or_else(|| against("a question without an order"))?;
+                let models = ToWorker::Models(front.speech.models());
+                self.reply(&models, Vec::new())?;
+            }
             FromWorker::Progress(share) => {
                 let front = self.sent.front_mut();
                 let front = front.ok_or_else(|| against("progress without an order"))?;
@@ -162,11 +171,37 @@ impl Driver {
                 ToWorker::NoPieces((&fault).into())
             }
         };
+        self.reply(&answer, descriptors)
+    }
+
+    /// Begins a call of the inference service: one at a time, because who asked waits.
+    fn transcribe(&mut self, question: Question) -> Result<(), Loss> {
+        let bell = self.bell.clone();
+        let front = self.sent.front_mut().ok_or_else(|| against("a question without an order"))?;
+        if front.speech.is_busy() {
+            return Err(against("it asked again before it was answered"));
+        }
+        front.speech.ask(question, move || bell.ring());
+        self.pass_transcripts()
+    }
+
+    /// Answers what was recognised meanwhile.
+    pub(super) fn pass_transcripts(&mut self) -> Result<(), Loss> {
+        let answer = self.sent.front_mut().and_then(|front| front.speech.answer());
+        match answer {
+            Some(answer) if self.worker.is_some() => {
+                self.reply(&ToWorker::Transcribed(answer), Vec::new())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn reply(&mut self, answer: &ToWorker, descriptors: Vec<OwnedFd>) -> Result<(), Loss> {
         let worker = self.worker.as_mut().expect("it asked");
         if worker.outgoing.len() > OUTGOING_BYTES_MAX {
             return Err(against("it asks and does not listen"));
         }
-        let pushed = worker.outgoing.push(&answer, descriptors);
+        let pushed = worker.outgoing.push(answer, descriptors);
         let pushed = pushed.and_then(|()| worker.outgoing.flush(worker.child.line()));
         pushed.map_err(|error| self.loss_of(&error))
     }

@@ -23,6 +23,7 @@ use super::assignment::{Unchanged, bytes, granted, open, scratch};
 use super::handover::Found;
 use super::processes::{Assigned, Floor, Post, Served};
 use super::sent::Sent;
+use super::speech::SpeechLine;
 use crate::capability::progress::ProgressSink;
 use crate::process::child::ChildProcess;
 use crate::process::frame::{FrameError, Incoming, Outgoing};
@@ -195,6 +196,7 @@ impl Driver {
 
     fn turn(&mut self) -> Result<(), Loss> {
         self.pass_stops();
+        self.pass_transcripts()?;
         self.fill()?;
         self.recall_when_late();
         self.wait_and_hear()?;
@@ -267,6 +269,7 @@ impl Driver {
             parts_made: 0,
             pieces_fetched: 0,
             progress: ProgressSink::new(&site.progress, start.attempt.clone()),
+            speech: SpeechLine::new(site, start),
         };
         let is_first = self.sent.is_empty();
         // All attempts in one worker are of one job's shape, but perhaps of two jobs with other limits: the larger counts.
@@ -344,6 +347,7 @@ impl Driver {
             let Some(fault) = sent.stop.requested() else { continue };
             let stop = ToWorker::Stop { order: sent.order, fault: (&fault).into() };
             let _ = worker.outgoing.push(&stop, Vec::new());
+            sent.speech.cancel();
             sent.stopped = Some((Instant::now(), fault));
         }
     }
@@ -472,8 +476,9 @@ impl Driver {
             }
             return;
         }
-        if let Some(front) = self.sent.pop_front() {
-            let usage = Usage { wall, cpu, fuel_at_least: true, ..Usage::default() };
+        if let Some(mut front) = self.sent.pop_front() {
+            let speech = front.speech.total();
+            let usage = Usage { wall, cpu, fuel_at_least: true, speech, ..Usage::default() };
             // Whoever asked for the end is answered with his own words.
             let fault = front.stopped.map_or(loss.fault, |(_, fault)| fault);
             self.end(front.start, usage, Err(fault));
