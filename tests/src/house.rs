@@ -26,7 +26,17 @@ use crate::{guest, root};
 /// How long a job of a test may take; its own limits are far below.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The guests that every house knows.
-const GUESTS: [&str; 7] = ["evil", "disk", "cutter", "command", "tiny", "word_count", "json_stats"];
+const GUESTS: [&str; 9] = [
+    "evil",
+    "disk",
+    "cutter",
+    "command",
+    "tiny",
+    "listener",
+    "word_count",
+    "json_stats",
+    "audio_transcription",
+];
 
 /// Panics on threads of the host since the process began.
 static PANICS: AtomicUsize = AtomicUsize::new(0);

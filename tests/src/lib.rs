@@ -5,6 +5,7 @@
 
 pub mod canary;
 pub mod diary;
+pub mod ggml;
 pub mod history;
 pub mod house;
 pub mod mixed;
@@ -13,6 +14,7 @@ pub mod program;
 pub mod random;
 pub mod reference;
 pub mod sound;
+pub mod speech;
 
 pub use pframe_hostile as component;
 

@@ -33,6 +33,12 @@ struct Command {
 
 const COMMANDS: &[Command] = &[
     Command {
+        name: "prepare",
+        usage: "",
+        about: "installs what building and testing need beside Rust, and says so",
+        run: |_| sound::prepare(),
+    },
+    Command {
         name: "demo",
         usage: demo::USAGE,
         about: "builds everything and runs a job on 64 MiB of text, or on a folder of yours",

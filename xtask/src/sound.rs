@@ -1,7 +1,6 @@
-//! What tests and measurements of speech need beside Rust.
+//! What speech needs beside Rust: cmake to build, the others to test.
 //!
 //! Owns: the list of Debian's packages, each with its reason.
-//! Never: is needed to build or to run the program itself.
 
 use crate::Outcome;
 use crate::apt::{Wanted, ensure};
@@ -9,8 +8,8 @@ use crate::apt::{Wanted, ensure};
 /// Installs what is missing, and says so.
 pub(crate) fn prepare() -> Outcome {
     ensure(&Wanted {
-        packages: &["ffmpeg", "flite"],
-        purpose: "recordings for the tests: spoken and packed here, none lies in the repository",
+        packages: &["cmake", "ffmpeg", "flite", "libpocketsphinx3", "pocketsphinx-en-us"],
+        purpose: "whisper.cpp is built with cmake, recordings for the tests are spoken and packed here, and heard (180 MB)",
         oldest: ("flite", (2, 0)),
     })
 }

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use crate::recogniser::Family;
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use pframe_core::config::{KNOBS, Knob};
 
@@ -46,6 +47,11 @@ pub(super) enum Command {
     /// Look at task types and components, or compile them ahead
     #[command(subcommand)]
     Tasks(TasksCommand),
+    /// Write down what is said in recordings, as text or subtitles
+    Transcribe(TranscribeArguments),
+    /// Look at models for speech recognition, or add and remove them
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -155,6 +161,95 @@ pub(super) struct RunArguments {
     /// Fall back to `threads` where the configured scheduler does not exist yet
     #[arg(long)]
     pub(super) fallback: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TranscribeArguments {
+    /// Recordings (wav, flac, ogg, mp3, m4a, mp4), and directories of them
+    #[arg(required = true, value_name = "INPUT")]
+    pub(super) inputs: Vec<PathBuf>,
+    /// Where the transcript goes: a file, or a directory for several; without it stdout
+    #[arg(long, short, value_name = "OUT")]
+    pub(super) output: Option<PathBuf>,
+    /// The model; `pframe-host models list` shows those that are there
+    #[arg(long, default_value = "base", value_name = "NAME")]
+    pub(super) model: String,
+    /// The language, such as `en`; without it the recogniser finds out
+    #[arg(long, value_name = "CODE")]
+    pub(super) language: Option<String>,
+    /// The form: txt, srt, vtt or json; without it as the output's name says, else txt
+    #[arg(long, value_parser = ["txt", "srt", "vtt", "json"])]
+    pub(super) format: Option<String>,
+    /// Windows of speech that are recognised at once; without it one for each core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(super) num_threads: Option<u32>,
+    /// Length of the pieces, such as 10min
+    #[arg(long, value_name = "DURATION")]
+    pub(super) chunk_size: Option<String>,
+    /// Where the model runs
+    #[arg(long, value_parser = ["auto", "cpu", "cuda"], default_value = "auto")]
+    pub(super) device: String,
+    /// Write the time of every word, with `--format json`
+    #[arg(long)]
+    pub(super) word_times: bool,
+    /// Let `pocketsphinx` do the work of a model that is not there, and say so
+    #[arg(long)]
+    pub(super) fallback: bool,
+    #[command(flatten)]
+    pub(super) show: ShowFlags,
+}
+
+#[cfg(test)]
+impl TranscribeArguments {
+    /// With nothing said.
+    pub(super) fn for_tests() -> Self {
+        let show = ShowFlags { json: false, quiet: false, metrics_file: None };
+        Self {
+            inputs: Vec::new(),
+            output: None,
+            model: "base".into(),
+            language: None,
+            format: None,
+            num_threads: None,
+            chunk_size: None,
+            device: "auto".into(),
+            word_times: false,
+            fallback: false,
+            show,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ModelsCommand {
+    /// List the models
+    List(JsonFlag),
+    /// Copy a model's file in and give it a name
+    Add(AddModelArguments),
+    /// Read the files once more, and see that they are what was added
+    Verify {
+        /// The model; without it all
+        name: Option<String>,
+    },
+    /// Forget a model, and remove its file
+    Remove {
+        /// The model
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddModelArguments {
+    /// By which jobs ask for it, such as `base`
+    pub(super) name: String,
+    /// Its file
+    pub(super) file: PathBuf,
+    /// The digest that the file must have
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) sha256: Option<String>,
+    /// The recogniser that loads it
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(Family::ADDABLE), default_value = Family::ADDABLE[0])]
+    pub(super) family: String,
 }
 
 #[derive(Debug, Args)]

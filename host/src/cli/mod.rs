@@ -19,6 +19,7 @@ mod inspect;
 mod jobs;
 mod logs;
 mod machine;
+mod models;
 mod plan;
 mod porch;
 mod print;
@@ -32,6 +33,7 @@ mod status;
 mod sweep;
 mod tasks;
 mod times;
+mod transcribe;
 
 use std::process::ExitCode;
 
@@ -103,6 +105,8 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Gc(command) => gc::gc(&porch()?, command),
         Command::Tasks(command) => tasks::tasks(&porch()?, command),
         Command::Config(ConfigCommand::Show(flag)) => config::show(&porch()?, *flag),
+        Command::Transcribe(command) => transcribe::transcribe(porch()?, command),
+        Command::Models(command) => models::models(&porch()?, command),
         Command::Machine(flag) => machine::machine(&porch()?, *flag),
         Command::Schema => schema::schema(),
         Command::Selftest(command) => selftest::selftest(command),

@@ -58,7 +58,8 @@ fn resume_one(
     arguments: &ResumeArguments,
 ) -> Result<ExitCode, Failure> {
     let mut prepared = porch.engine().state_dir(&porch.state_dir).prepare()?;
-    let show = session::Show::start(&arguments.show, &porch.config, &mut prepared);
+    let watched = session::Progress::Chunks;
+    let show = session::Show::start(&arguments.show, &porch.config, &mut prepared, watched);
     let engine = prepared.start(Some(&Work::Run(run.id)))?;
     let missing = run.jobs.saturating_sub(engine.totals().jobs());
     if missing > 0 {

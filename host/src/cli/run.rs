@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use pframe_core::ids::JobId;
 
-use super::arguments::RunArguments;
+use super::arguments::{RunArguments, ShowFlags};
 use super::failure::Failure;
+use super::jobs::Jobs;
 use super::porch::Porch;
 use super::session::Words;
 use super::{jobs, session};
@@ -20,11 +22,24 @@ use crate::reporter::told::say;
 
 pub(super) fn run(porch: &Porch, arguments: &RunArguments) -> Result<ExitCode, Failure> {
     porch.check_scheduler(arguments.fallback)?;
-    let jobs = jobs::read(&arguments.file)?;
+    go(porch, jobs::read(&arguments.file)?, &arguments.show, Watched::Chunks)
+}
+
+/// Runs jobs to their end, wherever they came from.
+pub(super) fn go(
+    porch: &Porch,
+    jobs: Jobs,
+    flags: &ShowFlags,
+    watched: Watched,
+) -> Result<ExitCode, Failure> {
     let builder = porch.engine().state_dir(&porch.state_dir).base_dir(&jobs.base_dir);
     let mut prepared = builder.prepare()?;
     let planned = jobs::plan(porch, &jobs, prepared.workbench())?;
-    let show = session::Show::start(&arguments.show, &porch.config, &mut prepared);
+    let watched = match watched {
+        Watched::Chunks => session::Progress::Chunks,
+        Watched::Speech(length) => session::Progress::Speech(length(&planned)),
+    };
+    let show = session::Show::start(flags, &porch.config, &mut prepared, watched);
     let file = std::path::absolute(&jobs.path).unwrap_or(jobs.path).display().to_string();
     let count = u32::try_from(planned.len()).unwrap_or(u32::MAX);
     let work = Work::Keyed(NewRun { key: jobs::key(&planned), file, jobs: count });
@@ -32,6 +47,15 @@ pub(super) fn run(porch: &Porch, arguments: &RunArguments) -> Result<ExitCode, F
     let engine = prepared.start(Some(&work))?;
     let handles = submit(&engine, planned)?;
     session::follow(porch, engine, handles, &words, show)
+}
+
+/// What progress is told of.
+#[derive(Clone, Copy)]
+pub(super) enum Watched {
+    /// Chunks of jobs.
+    Chunks,
+    /// Recordings, as long as this says.
+    Speech(fn(&[Planned]) -> Duration),
 }
 
 /// Submits what is not recorded yet, and follows what is.

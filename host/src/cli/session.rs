@@ -20,6 +20,7 @@ use super::porch::Porch;
 use super::print::{Stdout, unwritable};
 use super::signals::{self, Interrupt};
 use crate::engine::{Engine, Prepared};
+use crate::reporter::listening::{self, Listening};
 use crate::reporter::metrics::{self, MetricsReader};
 use crate::reporter::terminal::{self, Display};
 use crate::reporter::told::{say, tell_fault};
@@ -33,17 +34,33 @@ const DRAIN_GRACE: Duration = Duration::from_secs(10);
 pub(super) struct Show {
     flags: ShowFlags,
     display: Option<Display>,
+    listening: Option<Listening>,
     metrics: Option<MetricsReader>,
     says_statistics: bool,
 }
 
+/// What progress is told of.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Progress {
+    /// Chunks of jobs.
+    Chunks,
+    /// So much speech.
+    Speech(Duration),
+}
+
 impl Show {
     /// Adds the reporters that the flags and the configuration ask for.
-    pub(super) fn start(flags: &ShowFlags, config: &Config, prepared: &mut Prepared) -> Self {
+    pub(super) fn start(
+        flags: &ShowFlags,
+        config: &Config,
+        prepared: &mut Prepared,
+        progress: Progress,
+    ) -> Self {
         let interval = config.monitoring.progress_interval;
         let mut show = Self {
             flags: flags.clone(),
             display: None,
+            listening: None,
             metrics: None,
             says_statistics: config.monitoring.metrics && !flags.quiet,
         };
@@ -51,9 +68,17 @@ impl Show {
         if flags.json {
             prepared.reporter(Box::new(JsonLines::start()));
         } else if !flags.quiet {
-            let (reporter, display) = terminal::start(interval);
-            prepared.reporter(Box::new(reporter));
-            show.display = Some(display);
+            match progress {
+                Progress::Chunks => {
+                    let (reporter, display) = terminal::start(interval);
+                    prepared.reporter(Box::new(reporter));
+                    show.display = Some(display);
+                }
+                Progress::Speech(all) => {
+                    let heard = prepared.workbench().heard();
+                    show.listening = Some(listening::start(all, interval, heard));
+                }
+            }
         }
         if flags.metrics_file.is_some() || show.says_statistics {
             let attempts_max = prepared.workbench().capacity().attempts;
@@ -68,6 +93,7 @@ impl Show {
     /// Ends the progress display, so that nothing is drawn over what is printed from here on.
     fn clear(&mut self) {
         self.display = None;
+        self.listening = None;
     }
 
     /// Prints the table and what went wrong.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use pframe_core::config::Config;
 use pframe_core::fault::{Code, Fault};
@@ -127,6 +128,12 @@ impl Workbench {
             };
             Fault::new(Code::TaskUnknown).detail(format!("`{name}`; {known}"))
         })
+    }
+
+    /// How much speech was recognised so far, by all jobs.
+    pub(crate) fn heard(&self) -> impl Fn() -> Duration + Send + use<> {
+        let inference = Arc::clone(&self.inference);
+        move || inference.heard()
     }
 
     pub(crate) fn machine(&self) -> &Machine {

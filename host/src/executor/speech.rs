@@ -97,6 +97,7 @@ impl Caller {
         let model = model.map_err(|fault| SpeechError::ModelNotFound(fault.detail))?;
         let (bytes, loudness, span) = self.sound(question.sound)?;
         let asked = question.deadline.and_then(|within| Instant::now().checked_add(within));
+        let deadline = self.deadline.min(asked.unwrap_or(self.deadline));
         let request = Request {
             tenant: self.tenant.clone(),
             model,
@@ -109,13 +110,13 @@ impl Caller {
             bytes,
             loudness,
             span,
-            deadline: self.deadline.min(asked.unwrap_or(self.deadline)),
+            deadline,
             cpu_max: self.cpu_max.map(|most| most.saturating_sub(self.account.total().cpu)),
         };
         let call = self.inference.call(request, |call, ended| {
             tell(ended.map(|transcript| Answer { transcript, usage: call.usage() }));
         })?;
-        Ok(Charged { call, account: self.account.clone() })
+        Ok(Charged { call, deadline, account: self.account.clone() })
     }
 
     fn sound(&self, sound: Sound) -> Result<(Bytes, Arc<Loudness>, Span), SpeechError> {
@@ -144,6 +145,7 @@ impl Caller {
 /// A call that somebody waits for. When it falls, it is cancelled, and the attempt is charged.
 pub(super) struct Charged {
     call: Waiting,
+    deadline: Instant,
     account: SpeechAccount,
 }
 
@@ -151,6 +153,13 @@ impl Charged {
     /// Ends it; whoever waits hears so.
     pub(super) fn cancel(&self) {
         self.call.cancel(SpeechError::Cancelled);
+    }
+
+    /// The same where it is late: while it waits, or its model is loaded, nobody else looks at the clock.
+    fn end_if_late(&self) {
+        if self.deadline <= Instant::now() {
+            self.call.cancel(SpeechError::Deadline);
+        }
     }
 }
 
@@ -200,6 +209,7 @@ impl SpeechLine {
 
     /// How the call ended, once it has.
     pub(super) fn answer(&mut self) -> Option<Told> {
+        self.call.iter().for_each(Charged::end_if_late);
         let told = self.told.1.try_recv().ok()?;
         self.call = None;
         Some(told)
@@ -229,10 +239,18 @@ impl SpeechService for LocalSpeech {
 
     fn transcribe(&mut self, question: Question) -> Asked<'_> {
         Box::pin(async move {
-            let (tell, told) = oneshot::channel();
+            let (tell, mut told) = oneshot::channel();
             // Nobody may wait any more.
-            let _call = self.0.call(question, |answer| drop(tell.send(answer)))?;
-            told.await.unwrap_or(Err(SpeechError::Cancelled))
+            let call = self.0.call(question, |answer| drop(tell.send(answer)))?;
+            let late = tokio::time::sleep_until(call.deadline.into());
+            let answer = tokio::select! {
+                answer = &mut told => answer,
+                () = late => {
+                    call.end_if_late();
+                    told.await
+                }
+            };
+            answer.unwrap_or(Err(SpeechError::Cancelled))
         })
     }
 }

@@ -120,9 +120,4 @@ impl Pool {
             state.idle.retain(|idle| !idle.placed.seat.is_beside(&given_up.seat));
         }
     }
-
-    /// The models that can be loaded.
-    pub(super) fn models(&self) -> &Models {
-        &self.models
-    }
 }

@@ -4,7 +4,7 @@
 //! Never: runs anything of a recogniser in this process.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -59,6 +59,8 @@ pub(crate) struct InferenceSettings {
 pub(crate) struct Inference {
     settings: InferenceSettings,
     shared: OnceLock<Arc<Shared>>,
+    /// Milliseconds that were listened to, or found to be silent.
+    heard_ms: Arc<AtomicU64>,
 }
 
 struct Shared {
@@ -66,12 +68,18 @@ struct Shared {
     queue: Mutex<FairQueue<Work>>,
     changed: Condvar,
     is_closing: AtomicBool,
+    heard_ms: Arc<AtomicU64>,
 }
 
 impl Inference {
     /// A service that starts with its first call.
     pub(crate) fn new(settings: InferenceSettings) -> Self {
-        Self { settings, shared: OnceLock::new() }
+        Self { settings, shared: OnceLock::new(), heard_ms: Arc::default() }
+    }
+
+    /// How much was listened to so far.
+    pub(crate) fn heard(&self) -> Duration {
+        Duration::from_millis(self.heard_ms.load(Ordering::Relaxed))
     }
 
     /// The models that can be asked for.
@@ -95,6 +103,7 @@ impl Inference {
             is_silent.then(|| Part { span: *window, words: Vec::new() })
         });
         let parts: Vec<Option<Part>> = parts.collect();
+        let silent_ms = parts.iter().flatten().map(|part| part.span.len_ms()).sum();
         let silent: Vec<bool> = parts.iter().map(Option::is_some).collect();
         let bounds = Bounds { deadline, cpu_max };
         let call = Call::new((tenant.clone(), model, options), bounds, parts, Box::new(tell));
@@ -115,6 +124,7 @@ impl Inference {
         }
         drop(queue);
         shared.changed.notify_all();
+        self.heard_ms.fetch_add(silent_ms, Ordering::Relaxed);
         call.end_if_complete();
         Ok(Waiting(call))
     }
@@ -134,6 +144,7 @@ impl Inference {
                 queue: Mutex::new(FairQueue::new(settings.waiting_max)),
                 changed: Condvar::new(),
                 is_closing: AtomicBool::new(false),
+                heard_ms: Arc::clone(&self.heard_ms),
             });
             for _ in 0..settings.seats {
                 let shared = Arc::clone(&shared);
@@ -201,6 +212,7 @@ impl Shared {
         let call = &*work.call;
         match placed.seat.listen(&work.window, &call.options, call) {
             Ok(heard) => {
+                self.heard_ms.fetch_add(work.span.len_ms(), Ordering::Relaxed);
                 call.hear(&work, heard);
                 self.pool.give(placed);
             }

@@ -1,7 +1,7 @@
 //! The recogniser process's life: load a model, into the jail, and listen on every seat until the line closes.
 //!
-//! Owns: the order in which that happens. A library may open its files by name, so the model is loaded first; nothing of a
-//! tenant has been looked at by then.
+//! Owns: the order in which that happens. What Debian's packages brought is loaded before the jail closes, because a library
+//! opens its files by their names; a model that somebody added is looked at only inside.
 //! Never: starts a thread once the jail stands.
 
 use std::fs::File;
@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
+use std::sync::mpsc;
 
 use pframe_core::config::Isolation;
 use rustix::net::{RecvFlags, recv};
@@ -46,26 +47,33 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     let load: Load = first.message()?;
     let mut descriptors = first.descriptors.into_iter();
     let lines: Vec<OwnedFd> = descriptors.by_ref().take(load.seats as usize).collect();
-    let seated = match recognisers(&load, descriptors.next()) {
-        Ok(recognisers) => {
-            recognisers
-                .into_iter()
-                .zip(lines)
-                .try_for_each(|(recogniser, line)| seat(recogniser, line))?;
-            Ok(())
+    let seats = lines.into_iter().map(seat).collect::<io::Result<Vec<_>>>()?;
+    let installed = match load.family {
+        Family::PocketSphinx => Some(installed(load.seats)),
+        Family::Whisper => {
+            prepare_whisper();
+            None
         }
-        Err(why) => Err(why),
+        Family::Scripted => None,
     };
     jail.close(&[(Resource::As, load.memory_max.bytes())], None);
     jail.seal(Phase::Recognise);
-    let seated = match jail.gap().filter(|_| load.demands_layers) {
+    let recognisers = match jail.gap().filter(|_| load.demands_layers) {
         Some(gap) => {
             let why = gap.missing.as_deref().unwrap_or_default();
             Err(format!("the layer `{}` does not hold: {why}", gap.layer.name()))
         }
-        None => seated,
+        None => installed.unwrap_or_else(|| added(&load, descriptors.next())),
     };
-    let loaded = seated.map_or_else(Loaded::Refused, |()| Loaded::Ready);
+    let loaded = match recognisers {
+        Ok(recognisers) => {
+            for (seat, recogniser) in seats.iter().zip(recognisers) {
+                let _ = seat.send(recogniser);
+            }
+            Loaded::Ready
+        }
+        Err(why) => Loaded::Refused(why),
+    };
     let mut outgoing = Outgoing::default();
     outgoing.push(&loaded, Vec::new())?;
     outgoing.flush(line.as_fd())?;
@@ -73,35 +81,66 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     receive_frame(&mut incoming, line.as_fd()).map(drop)
 }
 
-/// One recogniser for each seat.
-fn recognisers(load: &Load, model: Option<OwnedFd>) -> Result<Vec<Box<dyn Recogniser>>, String> {
-    let seats = 0..load.seats;
+/// One for each seat, or why there is none.
+type Recognisers = Result<Vec<Box<dyn Recogniser>>, String>;
+
+/// The recogniser that Debian's packages brought: its library opens files by their names.
+fn installed(seats: u32) -> Recognisers {
+    let missing = || format!("its model is not installed; {}", pocketsphinx::INSTALL);
+    let installation = pocketsphinx::Installation::find().ok_or_else(missing)?;
+    let load = |_| Ok(Box::new(PocketSphinx::load(&installation)?) as Box<dyn Recogniser>);
+    (0..seats).map(load).collect()
+}
+
+/// A recogniser with a model that somebody added: nothing in its file has been looked at before the jail stood.
+fn added(load: &Load, model: Option<OwnedFd>) -> Recognisers {
+    let model = File::from(model.ok_or("no model came along")?);
     match load.family {
-        Family::PocketSphinx => {
-            let missing = || format!("its model is not installed; {}", pocketsphinx::INSTALL);
-            let installation = pocketsphinx::Installation::find().ok_or_else(missing)?;
-            let load = |_| Ok(Box::new(PocketSphinx::load(&installation)?) as Box<dyn Recogniser>);
-            seats.map(load).collect()
-        }
-        #[cfg(feature = "scripted")]
-        Family::Scripted => {
-            let model = model.ok_or("no model came along")?;
-            let scripted = super::scripted::Scripted::load(&File::from(model))?;
-            Ok(seats.map(|_| Box::new(scripted.clone()) as Box<dyn Recogniser>).collect())
-        }
-        #[cfg(not(feature = "scripted"))]
-        Family::Scripted => Err(format!("this build has no scripted recogniser ({model:?})")),
+        Family::PocketSphinx => installed(load.seats),
+        Family::Whisper => whisper(&model, load.seats),
+        Family::Scripted => scripted(&model, load.seats),
     }
 }
 
-/// Starts the thread of a seat.
-fn seat(mut recogniser: Box<dyn Recogniser>, line: OwnedFd) -> io::Result<()> {
+#[cfg(feature = "whisper")]
+fn whisper(model: &File, seats: u32) -> Recognisers {
+    let seats = super::whisper::Whisper::load(model, seats)?.into_iter();
+    Ok(seats.map(|seat| Box::new(seat) as Box<dyn Recogniser>).collect())
+}
+
+#[cfg(feature = "whisper")]
+use super::whisper::prepare as prepare_whisper;
+
+#[cfg(not(feature = "whisper"))]
+fn prepare_whisper() {}
+
+#[cfg(not(feature = "whisper"))]
+fn whisper(_: &File, _: u32) -> Recognisers {
+    Err("this program was built without Whisper (`--features whisper`)".into())
+}
+
+#[cfg(feature = "scripted")]
+fn scripted(model: &File, seats: u32) -> Recognisers {
+    let scripted = super::scripted::Scripted::load(model)?;
+    Ok((0..seats).map(|_| Box::new(scripted.clone()) as Box<dyn Recogniser>).collect())
+}
+
+#[cfg(not(feature = "scripted"))]
+fn scripted(_: &File, _: u32) -> Recognisers {
+    Err("this program was built without the recogniser of the tests".into())
+}
+
+/// Starts the thread of a seat, which waits for its recogniser.
+fn seat(line: OwnedFd) -> io::Result<mpsc::Sender<Box<dyn Recogniser>>> {
+    let (give, given) = mpsc::channel::<Box<dyn Recogniser>>();
     let thread = std::thread::Builder::new().name("pframe-seat".into()).stack_size(STACK_BYTES);
-    let listen = move || {
-        // The host closes the line of a seat that it needs no longer.
-        let _ = listen(&mut *recogniser, &line);
-    };
-    thread.spawn(listen).map(drop)
+    thread.spawn(move || {
+        if let Ok(mut recogniser) = given.recv() {
+            // The host closes the line of a seat that it needs no longer.
+            let _ = listen(&mut *recogniser, &line);
+        }
+    })?;
+    Ok(give)
 }
 
 fn listen(recogniser: &mut dyn Recogniser, line: &OwnedFd) -> Result<(), FrameError> {

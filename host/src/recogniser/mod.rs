@@ -12,8 +12,11 @@ mod protocol;
 #[cfg(feature = "scripted")]
 mod scripted;
 mod seat;
+#[cfg(feature = "whisper")]
+mod whisper;
 
 pub(crate) use child::serve_recognise;
 pub(crate) use engine::{Heard, Options, Problem};
-pub(crate) use models::{Model, Models};
+pub(crate) use models::{Family, Model, Models};
+pub(crate) use pocketsphinx::INSTALL as INSTALL_POCKETSPHINX;
 pub(crate) use seat::{Listening, RecogniserProcess, Seat, Unheard, Window};

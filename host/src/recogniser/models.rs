@@ -31,15 +31,30 @@ const NAME_BYTES_MAX: usize = 64;
 pub(crate) enum Family {
     /// The library of that name.
     PocketSphinx,
+    /// whisper.cpp.
+    Whisper,
     /// The recogniser of the tests.
     Scripted,
 }
 
 impl Family {
+    /// Those whose models are files that can be added.
+    #[cfg(feature = "scripted")]
+    pub(crate) const ADDABLE: &[&str] = &["whisper", "scripted"];
+    #[cfg(not(feature = "scripted"))]
+    pub(crate) const ADDABLE: &[&str] = &["whisper"];
+
+    /// The family of this name.
+    pub(crate) fn find(name: &str) -> Option<Self> {
+        let all = [Self::PocketSphinx, Self::Whisper, Self::Scripted];
+        all.into_iter().find(|family| family.name() == name)
+    }
+
     /// As it is shown and written.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::PocketSphinx => "pocketsphinx",
+            Self::Whisper => "whisper",
             Self::Scripted => "scripted",
         }
     }
@@ -49,6 +64,7 @@ impl Family {
     pub(crate) fn shares_weights(self) -> bool {
         match self {
             Self::PocketSphinx | Self::Scripted => false,
+            Self::Whisper => true,
         }
     }
 
@@ -57,6 +73,8 @@ impl Family {
         let (process, seat) = match self {
             // 91 MB are seen; a long window in noise takes more.
             Self::PocketSphinx => (ByteSize::mib(256), ByteSize::mib(512)),
+            // A state of large-v3 takes some 600 MB, one of tiny 60.
+            Self::Whisper => (ByteSize::mib(512), ByteSize(model.bytes() / 2 + (512 << 20))),
             Self::Scripted => (ByteSize::mib(128), ByteSize::mib(64)),
         };
         ByteSize(process.bytes() + model.bytes() * 2 + seat.bytes() * u64::from(seats))

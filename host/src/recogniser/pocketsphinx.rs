@@ -62,7 +62,6 @@ impl Installation {
 macro_rules! functions {
     ($($name:ident($($argument:ty),*) $(-> $result:ty)?;)*) => {
         /// The functions that are called, and the library that holds them.
-        #[expect(non_snake_case, reason = "the library's own names")]
         struct Functions {
             $($name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
             /// Last: functions must not outlive it.
@@ -88,6 +87,7 @@ functions! {
     cmd_ln_free_r(*mut c_void) -> c_int;
     err_set_logfp(*mut c_void);
     fe_process_utt(*mut c_void, *const i16, usize, *mut *mut *mut f32, *mut i32) -> c_int;
+    fe_start_stream(*mut c_void);
     fe_start_utt(*mut c_void) -> c_int;
     fe_free_2d(*mut c_void);
     logmath_exp(*mut c_void, c_int) -> f64;
@@ -175,6 +175,8 @@ impl PocketSphinx {
         // SAFETY: the front end belongs to the decoder, which lives; samples are only read; the rows are freed by `Features`.
         let failed = unsafe {
             let front_end = (functions.ps_get_fe)(self.decoder);
+            // What it learnt of the noise in an earlier window, somebody else's perhaps, is forgotten.
+            (functions.fe_start_stream)(front_end);
             (functions.fe_start_utt)(front_end) < 0
                 || (functions.fe_process_utt)(
                     front_end,

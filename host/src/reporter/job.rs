@@ -31,6 +31,8 @@ pub(crate) fn job_json(job: &JobReport) -> Value {
         "input_bytes": job.input_bytes,
         "output_bytes": job.output_bytes,
         "calls_denied": job.calls_denied,
+        "speech_audio_ms": milliseconds(job.speech.audio),
+        "speech_cpu_ms": milliseconds(job.speech.cpu),
         "result_bytes": job.result_bytes,
         "output": job.spec.output,
         "is_published": job.is_published,

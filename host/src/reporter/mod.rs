@@ -8,6 +8,7 @@ mod board;
 mod figures;
 pub(crate) mod job;
 pub(crate) mod json;
+pub(crate) mod listening;
 pub(crate) mod log;
 pub(crate) mod metrics;
 mod prometheus;

@@ -79,6 +79,10 @@ impl Listener {
         }
     }
 
+    #[expect(
+        clippy::print_stderr,
+        reason = "what a person should know, and the result's form has no room for"
+    )]
     fn transcribe(&mut self, audio: &Audio) -> Result<speech::Transcript, Failure> {
         let options = self.options();
         match audio.transcribe(&options) {

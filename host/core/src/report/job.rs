@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::fault::{Code, Fault};
 use crate::ids::{AttemptId, Step};
 use crate::job::JobSpec;
-use crate::limits::Usage;
+use crate::limits::{SpeechUsage, Usage};
 use crate::state::{JobState, Progress};
 use crate::units::{ByteSize, Fuel, Timestamp};
 
@@ -67,6 +67,8 @@ pub struct JobReport {
     pub output_bytes: ByteSize,
     /// Calls that were denied for want of a grant.
     pub calls_denied: u64,
+    /// What recognition of speech took, for all attempts.
+    pub speech: SpeechUsage,
     /// Size of the result.
     pub result_bytes: Option<ByteSize>,
     /// True once the result stands where the job wanted it.
@@ -107,6 +109,7 @@ impl JobReport {
             input_bytes: ByteSize::ZERO,
             output_bytes: ByteSize::ZERO,
             calls_denied: 0,
+            speech: SpeechUsage::default(),
             result_bytes: None,
             is_published: false,
             fault: None,
@@ -166,6 +169,8 @@ impl JobReport {
         self.input_bytes.0 = self.input_bytes.0.saturating_add(usage.input_bytes.0);
         self.output_bytes.0 = self.output_bytes.0.saturating_add(usage.output_bytes.0);
         self.calls_denied += u64::from(usage.calls_denied);
+        self.speech.audio = self.speech.audio.saturating_add(usage.speech.audio);
+        self.speech.cpu = self.speech.cpu.saturating_add(usage.speech.cpu);
     }
 
     pub(super) fn start(&mut self, step: Step, at: Timestamp) {
