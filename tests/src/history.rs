@@ -272,6 +272,7 @@ fn check_attempts(records: &[Record]) {
                 match fault.code.retry() {
                     Retry::AfterLoss => told.losses += 1,
                     Retry::Never | Retry::ByPolicy => told.failures += 1,
+                    Retry::WhenFree => {}
                 }
                 told.is_over = *then == AfterFailure::GiveUp;
                 let most = retries[&attempt.job];

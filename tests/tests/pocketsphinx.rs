@@ -172,12 +172,13 @@ fn a_missing_model_is_an_error_unless_another_may_do_its_work() {
     let talk = Talk::of(8);
     let program = Place::new();
     fs::copy(talk.path(), program.path("talk.wav")).unwrap();
-    let refused = program.run(&["transcribe", "talk.wav", "-o", "out.json"]).expect_code(4);
+    let arguments = ["transcribe", "talk.wav", "-o", "out.json", "--model", "base"];
+    let refused = program.run(&arguments).expect_code(4);
     for word in ["`base`", "pframe-host models add"] {
         assert!(refused.stderr.contains(word), "{}", refused.stderr);
     }
     assert!(program.read("out.json").is_none(), "nothing half done");
-    program.run(&["transcribe", "talk.wav", "-o", "out.json", "--fallback"]).expect_code(0);
+    program.run(&[&arguments[..], &["--fallback"]].concat()).expect_code(0);
     let report: Value = serde_json::from_slice(&program.read("out.json").unwrap()).unwrap();
     assert_eq!(
         (&report["model"], &report["fallback_from"]),

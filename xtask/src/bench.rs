@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::guests;
+use crate::packages;
 use crate::process::{WORK_TIME_MAX, listen, step};
 use crate::talk::say;
 use crate::workspace::{cargo, root};
@@ -27,6 +28,7 @@ const PAGE: &str = "target/bench.md";
 /// Builds, measures, and writes the page.
 pub(crate) fn main(names: &[String]) -> Outcome {
     guests::build(&guests::Request::default())?;
+    packages::for_building()?;
     build()?;
     let of_house: Vec<&String> = names.iter().filter(|name| *name != SCHEDULER).collect();
     let mut page = String::from("# Measured by `cargo xtask bench`\n");

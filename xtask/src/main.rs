@@ -10,8 +10,9 @@ mod coverage;
 mod demo;
 mod fuzz;
 mod guests;
+mod packages;
 mod process;
-mod sound;
+
 mod talk;
 mod test;
 mod workspace;
@@ -36,7 +37,7 @@ const COMMANDS: &[Command] = &[
         name: "prepare",
         usage: "",
         about: "installs what building and testing need beside Rust, and says so",
-        run: |_| sound::prepare(),
+        run: |_| packages::for_testing(),
     },
     Command {
         name: "demo",

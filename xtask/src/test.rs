@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::guests;
+use crate::packages;
 use crate::process::{WORK_TIME_MAX, listen, step};
-use crate::sound;
+
 use crate::talk::show;
 use crate::workspace::{cargo, root};
 
@@ -26,7 +27,7 @@ const SLOW: &str = "PFRAME_SLOW";
 const SCHEDULER: &str = "PFRAME_TEST_SCHEDULER";
 
 /// What meets guests runs a second time, with every attempt in a worker process in its jail.
-const IN_PROCESSES: [&str; 9] = [
+const IN_PROCESSES: [&str; 11] = [
     "capabilities",
     "chunking",
     "endings",
@@ -36,6 +37,8 @@ const IN_PROCESSES: [&str; 9] = [
     "recordings",
     "resume",
     "scratch",
+    "speech",
+    "whisper",
 ];
 
 /// Builds what the tests need, runs them, and sums them up.
@@ -43,7 +46,7 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
     let (slow, forwarded): (Vec<_>, Vec<_>) =
         arguments.iter().partition(|argument| *argument == "--slow");
     guests::build(&guests::Request::default())?;
-    sound::prepare()?;
+    packages::for_testing()?;
     build()?;
     let mut tally = Tally::default();
     let mut outcome = Ok(());

@@ -30,6 +30,9 @@ pub enum Retry {
     ByPolicy,
     /// The worker was lost under it: [`LOSSES_MAX`](crate::policy::LOSSES_MAX) times.
     AfterLoss,
+    /// Nothing was wrong but the moment: [`PUT_OFFS_MAX`](crate::policy::PUT_OFFS_MAX) times, each after the time that was
+    /// named, and none of them counts as a failure.
+    WhenFree,
 }
 
 macro_rules! codes {
@@ -132,6 +135,7 @@ codes! {
     WorkerKilled = 409, Machine, AfterLoss, "machine.worker_killed", "the worker process was killed under the attempt", "none needed: it runs again in a fresh worker";
     WorkerStuck = 410, Machine, AfterLoss, "machine.worker_stuck", "the worker process stopped answering", "none needed: it runs again in a fresh worker";
     Protocol = 411, Machine, AfterLoss, "machine.protocol", "the worker process did not keep to the protocol", "none needed: it runs again in a fresh worker; a component that does this twice is stopped";
+    Busy = 414, Machine, WhenFree, "machine.busy", "too much work of this tenant waits already", "none needed: it runs again when there is room; `speech.max_queued` says how much may wait";
     Quarantined = 412, Task, Never, "task.quarantined", "the component is quarantined: it took two worker processes down with it", "look at the faults of its earlier attempts; a host that starts anew forgets it";
     RecogniserFailed = 413, Machine, ByPolicy, "machine.recogniser", "speech recognition failed", "see the message; another attempt gets another process";
     Bug = 501, Host, Never, "host.bug", "the host itself failed", "please report this, with the message above";

@@ -83,6 +83,9 @@ fn hash(attempt: &AttemptId) -> u64 {
     hash ^ (hash >> 32)
 }
 
+/// How often an attempt that came at a bad moment is put off. With waits of seconds that is hours.
+pub const PUT_OFFS_MAX: u32 = 10_000;
+
 /// What a chunk that failed for good means for its job.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

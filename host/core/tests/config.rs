@@ -108,6 +108,9 @@ fn every_value_remembers_where_it_came_from() {
         storage.component_bytes_max = 256 MiB  # default
         storage.retention.age = 30days  # default
         storage.retention.bytes = 10 GiB  # default
+        speech.models_dir = (chosen by the host)  # default
+        speech.recognisers = auto  # default
+        speech.max_queued = 10000  # default
         speech.recording_max = 1day  # default
         job_types.audio_transcription.chunk_strategy = time_based  # pframe.yaml:11
         job_types.audio_transcription.chunk_size = 10min  # pframe.yaml:12

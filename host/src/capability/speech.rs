@@ -6,9 +6,10 @@
 //! Never: hands over samples or a model; recognition itself is a [`SpeechService`], here or behind the worker's line.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use pframe_core::fault::{Code, Fault};
 use pframe_core::limits::SpeechUsage;
 use pframe_speech::{BYTES_PER_MS, Loudness, Meter, Rule, Span, Transcript, cuts};
 use serde::{Deserialize, Serialize};
@@ -120,20 +121,42 @@ pub(crate) trait SpeechService: Send {
 
 /// What an attempt's recognition took so far; whoever recognises adds to it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SpeechAccount(Arc<Mutex<SpeechUsage>>);
+pub(crate) struct SpeechAccount(Arc<Mutex<Account>>);
 
 impl SpeechAccount {
     /// Adds what a call took.
     pub(crate) fn add(&self, usage: SpeechUsage) {
-        let mut total = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = &mut self.lock().usage;
         total.audio += usage.audio;
         total.cpu += usage.cpu;
     }
 
     /// What it comes to.
     pub(crate) fn total(&self) -> SpeechUsage {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lock().usage
     }
+
+    /// Takes down how the last call was answered: with so much to wait, or not.
+    pub(crate) fn note_wait(&self, wait: Option<Duration>) {
+        self.lock().wait = wait;
+    }
+
+    /// What follows from an attempt that ended with this fault: one whose last call found no room, and that asks for another
+    /// try, came at a bad moment and did not fail.
+    pub(crate) fn put_off(&self, fault: &Fault) -> Option<Duration> {
+        self.lock().wait.filter(|_| fault.code == Code::Transient)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    usage: SpeechUsage,
+    /// The last call was refused for want of room, and may be worth another try after this.
+    wait: Option<Duration>,
 }
 
 /// The host's side of speech for one guest.

@@ -171,9 +171,9 @@ pub(super) struct TranscribeArguments {
     /// Where the transcript goes: a file, or a directory for several; without it stdout
     #[arg(long, short, value_name = "OUT")]
     pub(super) output: Option<PathBuf>,
-    /// The model; `pframe-host models list` shows those that are there
-    #[arg(long, default_value = "base", value_name = "NAME")]
-    pub(super) model: String,
+    /// The model; without it `base`, or `pocketsphinx` where there is no `base`; `pframe-host models list` shows all
+    #[arg(long, value_name = "NAME")]
+    pub(super) model: Option<String>,
     /// The language, such as `en`; without it the recogniser finds out
     #[arg(long, value_name = "CODE")]
     pub(super) language: Option<String>,
@@ -207,7 +207,7 @@ impl TranscribeArguments {
         Self {
             inputs: Vec::new(),
             output: None,
-            model: "base".into(),
+            model: None,
             language: None,
             format: None,
             num_threads: None,

@@ -103,6 +103,7 @@ fn tried_again(retry: Retry) -> String {
         Retry::Never => "no, the next attempt would end the same way".into(),
         Retry::ByPolicy => "yes, as often as `max_retries` says".into(),
         Retry::AfterLoss => format!("yes, {LOSSES_MAX} times"),
+        Retry::WhenFree => "yes, when there is room, and no retry is charged".into(),
     }
 }
 
@@ -111,6 +112,7 @@ fn retry_name(retry: Retry) -> &'static str {
         Retry::Never => "never",
         Retry::ByPolicy => "by-policy",
         Retry::AfterLoss => "after-loss",
+        Retry::WhenFree => "when-free",
     }
 }
 

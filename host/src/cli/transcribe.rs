@@ -23,10 +23,14 @@ use super::jobs::Jobs;
 use super::porch::Porch;
 use super::run::{Watched, go};
 use crate::engine::Planned;
+use crate::recogniser::{Models, POCKETSPHINX};
+use crate::reporter::told::say;
 
 /// The task type, and the file of its component.
 const TASK: &str = "audio-transcription";
 const COMPONENT: &str = "audio_transcription.wasm";
+/// The model of whoever asks for none.
+const MODEL: &str = "base";
 /// Files of a directory that are taken for recordings.
 const EXTENSIONS: [&str; 8] = ["wav", "flac", "ogg", "oga", "mp3", "m4a", "mp4", "aac"];
 /// Length of the pieces where nothing is said.
@@ -44,8 +48,25 @@ pub(super) fn transcribe(
     if let Some(threads) = arguments.num_threads {
         porch.config.speech.recognisers = Count::Exactly(threads);
     }
-    let jobs = jobs(arguments)?;
+    let model = match &arguments.model {
+        Some(model) => model.clone(),
+        None => default_model(&porch)?,
+    };
+    let jobs = jobs(arguments, &model)?;
     go(&porch, jobs, &arguments.show, Watched::Speech(length))
+}
+
+/// The best that is there for somebody who asked for none.
+fn default_model(porch: &Porch) -> Result<String, Failure> {
+    let models = Models::new(&porch.models_dir).list()?;
+    let has = |name: &str| models.iter().any(|model| model.name == name);
+    if has(MODEL) || !has(POCKETSPHINX) {
+        return Ok(MODEL.into());
+    }
+    say(&format!(
+        "note: there is no model `{MODEL}`, `{POCKETSPHINX}` does its work; `pframe-host models add {MODEL} FILE` adds one"
+    ));
+    Ok(POCKETSPHINX.into())
 }
 
 /// How long all recordings are.
@@ -61,7 +82,7 @@ fn length(planned: &[Planned]) -> Duration {
     Duration::from_millis(ms.sum())
 }
 
-fn jobs(arguments: &TranscribeArguments) -> Result<Jobs, Failure> {
+fn jobs(arguments: &TranscribeArguments, model: &str) -> Result<Jobs, Failure> {
     let recordings = recordings(&arguments.inputs)?;
     let targets = targets(&recordings, arguments)?;
     let task: pframe_core::ids::TaskName = TASK.parse().expect("a valid name");
@@ -77,7 +98,7 @@ fn jobs(arguments: &TranscribeArguments) -> Result<Jobs, Failure> {
         let path = utf8(recording)?.to_owned();
         let mut job = JobRequest::new(id, task.clone(), InputRequest::Files(vec![path]));
         job.parameters = json!({
-            "model_size": arguments.model,
+            "model_size": model,
             "language": arguments.language,
             "device": arguments.device,
             "word_times": arguments.word_times,

@@ -18,7 +18,7 @@ use pframe_core::units::ByteSize;
 
 use super::Site;
 use super::assignment::{granted, join, outcome, prepare};
-use super::speech::{Caller, LocalSpeech};
+use super::speech::{Caller, LocalSpeech, put_off};
 use crate::capability::input::Medium;
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::ProgressSink;
@@ -90,6 +90,11 @@ async fn perform(
     };
     let result = run(&site.sandbox, &task, order, usage).await;
     usage.speech = speech.total();
+    if let Err(fault) = &result
+        && let Some(after) = speech.put_off(fault)
+    {
+        return Ok(put_off(fault, after));
+    }
     keep_talk(site, &start.attempt, &talk);
     // An input that changed explains every other outcome.
     prepared.unchanged.check()?;

@@ -48,7 +48,10 @@ impl Sent {
     }
 
     pub(super) fn outcome(mut self, ending: Ending) -> (Start, Result<Outcome, Fault>) {
-        let outcome = self.judge(ending);
+        let outcome = self.judge(ending).or_else(|fault| match self.speech.put_off(&fault) {
+            Some(put_off) => Ok(put_off),
+            None => Err(fault),
+        });
         (self.start, outcome)
     }
 

@@ -6,10 +6,11 @@
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::TenantName;
 use pframe_core::job::{Grant, Source};
 use pframe_core::limits::SpeechUsage;
-use pframe_core::scheduler::{Start, Work};
+use pframe_core::scheduler::{Outcome, Start, Work};
 use pframe_speech::{Loudness, Span};
 use tokio::sync::oneshot;
 
@@ -34,6 +35,12 @@ pub(super) fn speech_grant(grants: &[Grant]) -> SpeechGrant {
     };
     let names: Vec<_> = grants.iter().filter_map(name).collect();
     if names.is_empty() { SpeechGrant::Denied } else { SpeechGrant::Only(names) }
+}
+
+/// What follows from an attempt that found no room for its speech, and asked for another try with this fault.
+pub(super) fn put_off(fault: &Fault, after: Duration) -> Outcome {
+    let said = fault.guest_message.as_ref().map(ToString::to_string).unwrap_or_default();
+    Outcome::PutOff { fault: Fault::new(Code::Busy).detail(said), after }
 }
 
 /// Asks for an attempt.
@@ -115,7 +122,12 @@ impl Caller {
         };
         let call = self.inference.call(request, |call, ended| {
             tell(ended.map(|transcript| Answer { transcript, usage: call.usage() }));
-        })?;
+        });
+        self.account.note_wait(match &call {
+            Err(SpeechError::Busy(wait)) => Some(*wait),
+            Ok(_) | Err(_) => None,
+        });
+        let call = call?;
         Ok(Charged { call, deadline, account: self.account.clone() })
     }
 
@@ -220,6 +232,11 @@ impl SpeechLine {
         if let Some(call) = &self.call {
             call.cancel();
         }
+    }
+
+    /// What follows where the attempt ended with this fault, if it only came at a bad moment.
+    pub(super) fn put_off(&self, fault: &Fault) -> Option<Outcome> {
+        self.caller.account.put_off(fault).map(|after| put_off(fault, after))
     }
 
     /// What all calls took.

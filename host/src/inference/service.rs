@@ -105,6 +105,12 @@ impl Inference {
         let parts: Vec<Option<Part>> = parts.collect();
         let silent_ms = parts.iter().flatten().map(|part| part.span.len_ms()).sum();
         let silent: Vec<bool> = parts.iter().map(Option::is_some).collect();
+        if windows.len() > self.settings.waiting_max {
+            // It would never find room.
+            let (count, most) = (windows.len(), self.settings.waiting_max);
+            let what = format!("{count} windows of 30 s, and `speech.max_queued` is {most}");
+            return Err(SpeechError::InvalidAudio(what));
+        }
         let bounds = Bounds { deadline, cpu_max };
         let call = Call::new((tenant.clone(), model, options), bounds, parts, Box::new(tell));
         let call = Arc::new(call);

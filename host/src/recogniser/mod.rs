@@ -17,6 +17,6 @@ mod whisper;
 
 pub(crate) use child::serve_recognise;
 pub(crate) use engine::{Heard, Options, Problem};
-pub(crate) use models::{Family, Model, Models};
+pub(crate) use models::{Family, Model, Models, POCKETSPHINX};
 pub(crate) use pocketsphinx::INSTALL as INSTALL_POCKETSPHINX;
 pub(crate) use seat::{Listening, RecogniserProcess, Seat, Unheard, Window};

@@ -79,7 +79,10 @@ fn draw_bar(quits: &Receiver<()>, look: impl Fn() -> (u64, String)) {
 }
 
 fn sentence(heard: Duration, all: Duration, elapsed: Duration) -> String {
-    let whole = |time: Duration| show_duration(Duration::from_secs(time.as_secs()));
+    let whole = |time: Duration| match time.as_secs() {
+        0 => "0 s".to_owned(),
+        seconds => show_duration(Duration::from_secs(seconds)),
+    };
     let mut text = format!("{} of {} heard", whole(heard), whole(all));
     let speed = heard.as_secs_f64() / elapsed.as_secs_f64().max(0.001);
     if speed > 0.01 {

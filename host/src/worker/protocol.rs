@@ -71,10 +71,6 @@ pub(crate) enum FromWorker {
         /// How many.
         count: u32,
     },
-    /// The worker waits for what is said in a recording.
-    Transcribe(Box<Question>),
-    /// The worker asks which models there are.
-    Models,
     /// How far the order is that it works on.
     Progress(f32),
     /// The order it works on has ended.
@@ -90,6 +86,10 @@ pub(crate) enum FromWorker {
     },
     /// These had not begun and were forgotten.
     Recalled(Vec<u64>),
+    /// The worker waits for what is said in a recording.
+    Transcribe(Box<Question>),
+    /// The worker asks which models there are.
+    Models,
 }
 
 /// How an order ended.

@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::Outcome;
 use crate::guests;
+use crate::packages;
 use crate::process::{WORK_TIME_MAX, step};
 use crate::talk::say;
 use crate::workspace::{cargo, root};
@@ -48,6 +49,7 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
         }
         Input::Folder(folder) => job_file_for(&folder)?,
     };
+    packages::for_building()?;
     build()?;
     step(&mut run(&job_file), WORK_TIME_MAX)?;
     result::show_all(&root().join(FOLDER).join("results"))

@@ -172,7 +172,7 @@ impl Scheduler {
         let running = self.running_of(key, attempt)?;
         // What was lost on the way says nothing about how long such work takes.
         match fault.code.retry() {
-            Retry::AfterLoss => {
+            Retry::AfterLoss | Retry::WhenFree => {
                 self.queue.settle(home(&self.jobs[key]), running.charge, usage.wall);
             }
             Retry::Never | Retry::ByPolicy => self.learn(key, attempt.step, &running, usage),

@@ -4,6 +4,7 @@
 //! Never: panics on a word that is late, doubled or about something unknown.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::job::Job;
 use super::message::{Message, Outcome};
@@ -14,7 +15,7 @@ use crate::fault::{Code, Fault, Retry};
 use crate::ids::{AttemptId, JobId, Step};
 use crate::job::{JobSpec, Slice};
 use crate::limits::Usage;
-use crate::policy::LOSSES_MAX;
+use crate::policy::{LOSSES_MAX, PUT_OFFS_MAX};
 
 impl Scheduler {
     pub(super) fn hear(&mut self, message: Message) {
@@ -54,6 +55,9 @@ impl Scheduler {
             }
             (Outcome::Cuts(chunks), Step::Cut) => self.on_cuts(key, attempt, usage, chunks),
             (Outcome::Failed(fault), _) => self.on_failed(key, attempt, usage, fault),
+            (Outcome::PutOff { fault, after }, _) => {
+                self.on_put_off(key, attempt, usage, (fault, after));
+            }
             (Outcome::Returned, _) => self.record(key, Event::AttemptReturned { attempt }),
             (Outcome::Output(_), Step::Cut) | (Outcome::Cuts(_), _) => {
                 let fault =
@@ -90,6 +94,23 @@ impl Scheduler {
         self.record(key, Event::AttemptFailed { attempt, usage, fault, then });
     }
 
+    /// Nothing is charged to the retries of its job: it was not the attempt's fault.
+    fn on_put_off(
+        &mut self,
+        key: Key<Job>,
+        attempt: AttemptId,
+        usage: Usage,
+        (fault, after): (Fault, Duration),
+    ) {
+        let job = &self.jobs[key];
+        let state = job.step(attempt.step).expect("the attempt runs");
+        let then = match job.is_open() && state.put_offs < PUT_OFFS_MAX {
+            true => AfterFailure::Retry { at: self.now.after(after) },
+            false => AfterFailure::GiveUp,
+        };
+        self.record(key, Event::AttemptFailed { attempt, usage, fault, then });
+    }
+
     fn after_failure(&self, key: Key<Job>, attempt: &AttemptId, retry: Retry) -> AfterFailure {
         let job = &self.jobs[key];
         let state = job.step(attempt.step).expect("the attempt runs");
@@ -98,6 +119,7 @@ impl Scheduler {
             Retry::Never => return AfterFailure::GiveUp,
             Retry::ByPolicy => (state.failures, policy.retries_max),
             Retry::AfterLoss => (state.losses, LOSSES_MAX),
+            Retry::WhenFree => (state.put_offs, PUT_OFFS_MAX),
         };
         if earlier >= most || !job.is_open() {
             return AfterFailure::GiveUp;

@@ -53,22 +53,26 @@ pub(crate) struct StepState {
     pub(crate) failures: u32,
     /// Attempts lost with their worker.
     pub(crate) losses: u32,
+    /// Attempts that came at a bad moment.
+    pub(crate) put_offs: u32,
     pub(crate) phase: Phase,
 }
 
 impl StepState {
-    pub(crate) const FRESH: Self = Self { number: 0, failures: 0, losses: 0, phase: Phase::Ready };
+    pub(crate) const FRESH: Self =
+        Self { number: 0, failures: 0, losses: 0, put_offs: 0, phase: Phase::Ready };
 
     /// Counts a failure of this class and says how many of the kind there were.
     pub(crate) fn count(&mut self, retry: Retry) {
         match retry {
             Retry::AfterLoss => self.losses += 1,
+            Retry::WhenFree => self.put_offs += 1,
             Retry::ByPolicy | Retry::Never => self.failures += 1,
         }
     }
 
     pub(crate) fn is_retry(&self) -> bool {
-        self.failures + self.losses > 0
+        self.failures + self.losses + self.put_offs > 0
     }
 }
 

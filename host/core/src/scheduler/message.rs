@@ -4,6 +4,7 @@
 //! Never: holds behaviour.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::event::{Event, Output};
 use crate::fault::Fault;
@@ -60,6 +61,13 @@ pub enum Outcome {
     Cuts(Arc<[Slice]>),
     /// Without a result.
     Failed(Fault),
+    /// It came at a bad moment, for this reason, and is worth another try after this time.
+    PutOff {
+        /// Why.
+        fault: Fault,
+        /// From now on.
+        after: Duration,
+    },
     /// Taken back without having had its chance; not charged.
     Returned,
 }
