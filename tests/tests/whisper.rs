@@ -31,7 +31,7 @@ static STAGE: LazyLock<Stage> = LazyLock::new(|| {
         ("heavy", model(HEAVY, Numbers::F16)),
         ("truncated", whole[..whole.len() / 2].to_vec()),
         ("singles", model(TINY, Numbers::F32)),
-        ("noise", vec![0xa5; 100_000]),
+        ("noise", [&whole[..4], &[0xa5; 100_000]].concat()),
     ];
     for (name, bytes) in files {
         let file = folder.path().join(name);

@@ -176,8 +176,16 @@ impl Models {
                 format!("`{name}` is there already; `pframe-host models remove {name}` first");
             return Err(Fault::new(Code::ModelName).detail(what));
         }
-        let source = File::open(file).map_err(|error| {
-            Fault::new(Code::InputMissing).detail(format!("`{}`: {error}", file.display()))
+        let missing = |why: &dyn std::fmt::Display| {
+            Fault::new(Code::InputMissing).detail(format!("`{}`: {why}", file.display()))
+        };
+        // Before it is opened: to open a pipe is to wait for somebody.
+        if !fs::metadata(file).map_err(|error| missing(&error))?.is_file() {
+            return Err(missing(&"not a regular file"));
+        }
+        let source = File::open(file).map_err(|error| missing(&error))?;
+        check_head(&source, family).map_err(|why| {
+            Fault::new(Code::ModelDamaged).detail(format!("`{}`: {why}", file.display()))
         })?;
         fs::create_dir_all(&self.directory).map_err(|error| unusable(&self.directory, &error))?;
         let mut copy = tempfile::NamedTempFile::new_in(&self.directory)
@@ -248,6 +256,21 @@ impl Models {
         file.as_file().sync_all().map_err(|e| failed(&e))?;
         file.persist(self.directory.join(MANIFEST)).map_err(|e| failed(&e.error))?;
         sync_directory(&self.directory)
+    }
+}
+
+/// The first bytes of a model of whisper.cpp.
+const GGML: [u8; 4] = 0x6767_6d6c_u32.to_le_bytes();
+
+/// Whether a file is what it is taken for, as far as its first bytes say; the rest is seen when it is loaded, in a jail.
+fn check_head(file: &File, family: Family) -> Result<(), String> {
+    use std::os::unix::fs::FileExt;
+
+    let mut head = [0; GGML.len()];
+    let is_ggml = file.read_exact_at(&mut head, 0).is_ok() && head == GGML;
+    match family {
+        Family::Whisper if !is_ggml => Err("it is no model of Whisper in ggml form".into()),
+        Family::Whisper | Family::PocketSphinx | Family::Scripted => Ok(()),
     }
 }
 
