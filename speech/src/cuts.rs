@@ -17,6 +17,8 @@ const OVERLAP_MS: u64 = 2000;
 const GAP_MS_ENOUGH: u64 = 1000;
 /// How much longer a silence must be to be preferred at the edge of the search.
 const DISTANCE_COST_MS: u64 = 300;
+/// The longest piece: ten years are more than any recording has, and sums of them are far from the end of 64 bits.
+const TARGET_MS_MAX: u64 = 10 * 366 * 24 * 3_600_000;
 /// The longest stretch that a recogniser takes at once: Whisper's own length.
 const WINDOW_MS_MAX: u64 = 30_000;
 /// A search for silence looks at least this far, if the pieces are long enough.
@@ -34,7 +36,8 @@ pub struct Rule {
 impl Rule {
     /// Chunks of about this length: a silence is looked for within 10 s or a twentieth of it, whichever is more.
     pub fn chunks(length: Duration) -> Self {
-        let target_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX).max(1);
+        let target_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        let target_ms = target_ms.clamp(1, TARGET_MS_MAX);
         let search_ms = (target_ms / 20).max(SEARCH_MS_MIN).min(target_ms / 2);
         Self { target_ms, before_ms: search_ms, after_ms: search_ms }
     }
@@ -141,6 +144,14 @@ mod tests {
     fn without_a_silence_the_pieces_overlap() {
         let steady = recording(&[20_000]);
         assert_eq!(show(&steady, Rule::chunks(TEN_SECONDS)), [(0, 7100), (3100, 20_000)]);
+    }
+
+    #[test]
+    fn no_length_is_too_long() {
+        for ms in [17_568_327_689_247_192_016, u64::MAX, 0] {
+            let rule = Rule::chunks(Duration::from_millis(ms));
+            assert!(show(&recording(&[9000]), rule).len() <= 9000);
+        }
     }
 
     proptest! {

@@ -134,8 +134,8 @@ fn a_deadline_ends_a_call_that_computes() {
 fn a_file_that_is_no_whole_model_hurts_only_its_own_process() {
     for (name, why) in [
         ("truncated", "no whole ggml model"),
-        ("noise", "no whole ggml model"),
-        // The library aborts over it: it takes the process along, and nobody else.
+        // The library aborts over these: it takes the process along, and nobody else.
+        ("noise", "it crashed"),
         ("singles", "it crashed"),
     ] {
         let answer = listener("hear", 0, name, "");

@@ -23,6 +23,10 @@ use super::input::ChunkHandle;
 const OWN_BYTES_MAX: usize = 120_000 * 32;
 /// Samples that a guest may bring along in one attempt, all together: 10 minutes.
 const ALL_OWN_BYTES_MAX: usize = 5 * OWN_BYTES_MAX;
+/// The longest code of a language.
+const LANGUAGE_BYTES_MAX: usize = 16;
+/// The longest prompt: recognisers use its last 220 words or so.
+const PROMPT_BYTES_MAX: usize = 2048;
 /// Bytes that are read at a time to measure loudness.
 const BLOCK_BYTES: u64 = 1 << 20;
 
@@ -91,6 +95,25 @@ pub(crate) struct Question {
     pub(crate) beam: Option<u32>,
     pub(crate) temperature: Option<f32>,
     pub(crate) deadline: Option<Duration>,
+}
+
+impl Question {
+    /// The error of an option that is longer than anybody needs: recognisers are native code, and each reads it.
+    pub(crate) fn check(&self) -> Result<(), SpeechError> {
+        let is_short = |text: &Option<String>, most: usize| {
+            text.as_ref().is_none_or(|text| text.len() <= most)
+        };
+        if !is_short(&self.language, LANGUAGE_BYTES_MAX) {
+            return Err(SpeechError::InvalidOption(
+                "a language is a short code such as `en`".into(),
+            ));
+        }
+        if !is_short(&self.prompt, PROMPT_BYTES_MAX) {
+            let what = format!("a prompt has at most {PROMPT_BYTES_MAX} bytes");
+            return Err(SpeechError::InvalidOption(what));
+        }
+        Ok(())
+    }
 }
 
 /// What `transcribe` came to; times count from the start of the recording, or of the guest's own samples.

@@ -107,6 +107,10 @@ fn cut_by_time(
         let recording = recordings.open(inputs, index)?;
         let source = u32::try_from(index).expect("inputs are fewer than a million");
         let all = Span::new(0, recording.loudness().duration_ms());
+        // Before anything is allocated for them: pieces are at least half as long as was asked.
+        if u128::from(all.len_ms()) > 2 * length.as_millis().max(1) * CHUNKS_MAX as u128 {
+            return Err(too_many());
+        }
         chunks.extend(cuts(recording.loudness(), all, Rule::chunks(length)).into_iter().map(
             |span| Slice {
                 source,
@@ -115,12 +119,14 @@ fn cut_by_time(
             },
         ));
         if chunks.len() > CHUNKS_MAX {
-            return Err(
-                Fault::new(Code::TooManyChunks).detail(format!("at most {CHUNKS_MAX} in one job"))
-            );
+            return Err(too_many());
         }
     }
     Ok(chunks.into())
+}
+
+fn too_many() -> Fault {
+    Fault::new(Code::TooManyChunks).detail(format!("at most {CHUNKS_MAX} in one job"))
 }
 
 /// The absolute path of the file that receives the result; refused early where it cannot be written.

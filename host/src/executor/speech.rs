@@ -6,7 +6,7 @@
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use pframe_core::fault::{Code, Fault};
+use pframe_core::fault::{Code, Fault, Origin};
 use pframe_core::ids::TenantName;
 use pframe_core::job::{Grant, Source};
 use pframe_core::limits::SpeechUsage;
@@ -51,6 +51,7 @@ pub(super) struct Caller {
     grant: SpeechGrant,
     /// The recording that its chunk is cut from.
     source: Option<(Arc<[Source]>, usize)>,
+    timeout: Duration,
     deadline: Instant,
     cpu_max: Option<Duration>,
     /// What all its calls took.
@@ -70,6 +71,7 @@ impl Caller {
             tenant: start.job.tenant.clone(),
             grant: speech_grant(&start.job.grants),
             source,
+            timeout: start.job.limits.timeout,
             deadline: Instant::now() + start.job.limits.timeout,
             cpu_max: start.job.limits.cpu,
             account: SpeechAccount::default(),
@@ -78,6 +80,9 @@ impl Caller {
 
     /// All models of the host.
     pub(super) fn models(&self) -> Result<Vec<KnownModel>, SpeechError> {
+        if self.grant == SpeechGrant::Denied {
+            return Err(SpeechError::Denied);
+        }
         let models = self.inference.models().list();
         let models = models.map_err(|fault| SpeechError::EngineFailed(fault.to_string()))?;
         let known = models.into_iter().map(|model| KnownModel {
@@ -95,13 +100,17 @@ impl Caller {
         tell: impl FnOnce(Result<Answer, SpeechError>) + Send + 'static,
     ) -> Result<Charged, SpeechError> {
         self.grant.check(&question.model)?;
+        question.check()?;
         if question.needs_gpu {
             return Err(SpeechError::DeviceUnavailable(
                 "this build recognises on the processor only".into(),
             ));
         }
         let model = self.inference.models().find(&question.model);
-        let model = model.map_err(|fault| SpeechError::ModelNotFound(fault.detail))?;
+        let model = model.map_err(|fault| match fault.code {
+            Code::ModelMissing => SpeechError::ModelNotFound(fault.detail),
+            _ => SpeechError::EngineFailed(fault.to_string()),
+        })?;
         let (bytes, loudness, span) = self.sound(question.sound)?;
         let asked = question.deadline.and_then(|within| Instant::now().checked_add(within));
         let deadline = self.deadline.min(asked.unwrap_or(self.deadline));
@@ -144,8 +153,10 @@ impl Caller {
             Sound::Recording(span) => {
                 let (sources, index) = self.source.as_ref().ok_or_else(outside)?;
                 let recording = self.recordings.open(sources, *index);
-                let recording =
-                    recording.map_err(|fault| SpeechError::InvalidAudio(fault.to_string()))?;
+                let recording = recording.map_err(|fault| match fault.code.origin() {
+                    Origin::Job => SpeechError::InvalidAudio(fault.to_string()),
+                    _ => SpeechError::EngineFailed(fault.to_string()),
+                })?;
                 (recording.bytes(), Arc::clone(recording.loudness()), span)
             }
         };
@@ -206,8 +217,15 @@ impl SpeechLine {
         self.call.is_some()
     }
 
-    /// Begins a call; `ring` is called when its end can be heard.
-    pub(super) fn ask(&mut self, question: Question, ring: impl FnOnce() + Send + 'static) {
+    /// Begins a call for an attempt that began then; `ring` is called when its end can be heard.
+    pub(super) fn ask(
+        &mut self,
+        question: Question,
+        began: Instant,
+        ring: impl FnOnce() + Send + 'static,
+    ) {
+        // Others of its batch may have run since it was sent.
+        self.caller.deadline = began + self.caller.timeout;
         let tell = self.told.0.clone();
         let called = self.caller.call(question, move |answer| {
             let _ = tell.send(answer);

@@ -15,6 +15,11 @@ use pframe_speech::{Part, Span, Transcript, segments, stitch};
 use crate::capability::speech::SpeechError;
 use crate::recogniser::{Heard, Listening, Model, Options, Window};
 
+/// Words that are taken of one window.
+const WINDOW_WORDS_MAX: usize = 1000;
+/// The longest word that is taken.
+const WORD_BYTES_MAX: usize = 256;
+
 /// How a call ended.
 pub(crate) type Ended = Result<Transcript, SpeechError>;
 
@@ -104,13 +109,19 @@ impl Call {
         state.usage.audio += Duration::from_millis(work.span.len_ms());
         state.language = state.language.take().or(heard.language);
         let mut words = heard.words;
+        // Nobody says more in half a minute; a recogniser that was taken over, or a strange model, might.
+        words.truncate(WINDOW_WORDS_MAX);
+        words.retain(|word| word.text.len() <= WORD_BYTES_MAX);
         for word in &mut words {
             // A recogniser may hear nothing outside of its window.
             let start_ms = word.start_ms.min(work.span.len_ms());
             word.end_ms = work.span.start_ms + word.end_ms.clamp(start_ms, work.span.len_ms());
             word.start_ms = work.span.start_ms + start_ms;
         }
-        state.parts[work.index] = Some(Part { span: work.span, words });
+        // None where the call has ended meanwhile.
+        if let Some(part) = state.parts.get_mut(work.index) {
+            *part = Some(Part { span: work.span, words });
+        }
         drop(state);
         self.end_if_complete();
     }
@@ -123,9 +134,14 @@ impl Call {
         }
         let parts = std::mem::take(&mut state.parts);
         let language = state.language.take();
+        // Under the same lock: who else looks finds a call that has ended.
+        let tell = state.tell.take();
         drop(state);
+        self.is_over.store(true, Ordering::Release);
         let segments = segments(stitch(parts.into_iter().flatten()));
-        self.end(Ok(Transcript { language, segments }));
+        if let Some(tell) = tell {
+            tell(self, Ok(Transcript { language, segments }));
+        }
     }
 
     /// It never was: whoever called hears why at once.

@@ -10,11 +10,16 @@ use std::time::{Duration, Instant};
 use pframe_core::fault::Fault;
 use pframe_core::ids::Digest;
 
+use crate::machine::memory_is_short;
 use crate::process::errand::ErrandProgram;
 use crate::recogniser::{Model, Models, RecogniserProcess, Seat};
 
 /// A process that nobody needs is given up after this.
 const IDLE_MAX: Duration = Duration::from_mins(1);
+/// How often it is looked what can be given up, while windows come one after the other.
+const TIDY_INTERVAL: Duration = Duration::from_secs(1);
+/// Seats of one process: their lines come with one frame.
+const SEATS_MAX: u32 = 32;
 
 /// A seat with the model that it listens by.
 pub(super) struct Placed {
@@ -32,6 +37,8 @@ struct State {
     idle: Vec<Idle>,
     /// Models that somebody is loading for all.
     loading: Vec<Digest>,
+    /// When it was last looked what can be given up.
+    tidied: Option<Instant>,
 }
 
 /// All recogniser processes of this host.
@@ -69,7 +76,7 @@ impl Pool {
         state.loading.push(model.sha256);
         self.make_room(&mut state, model);
         drop(state);
-        let seats = if model.family.shares_weights() { self.seats } else { 1 };
+        let seats = if model.family.shares_weights() { self.seats.min(SEATS_MAX) } else { 1 };
         let started = RecogniserProcess::start(&self.program, &self.models, model, seats);
         let mut state = self.state();
         if let Some(at) = state.loading.iter().position(|it| *it == model.sha256) {
@@ -98,11 +105,28 @@ impl Pool {
         self.state().idle.retain(|idle| !idle.placed.seat.is_beside(&lost.seat));
     }
 
+    /// The same for who is never idle, at most once a second.
+    pub(super) fn tidy_now_and_then(&self) {
+        let is_time = {
+            let mut state = self.state();
+            let is_time = state.tidied.is_none_or(|at| at.elapsed() > TIDY_INTERVAL);
+            if is_time {
+                state.tidied = Some(Instant::now());
+            }
+            is_time
+        };
+        if is_time {
+            self.tidy(memory_is_short());
+        }
+    }
+
     /// Gives up what was idle for too long; all that is idle where memory runs short.
     pub(super) fn tidy(&self, memory_is_short: bool) {
         let mut state = self.state();
         let before = state.idle.len();
-        state.idle.retain(|idle| !memory_is_short && idle.since.elapsed() < IDLE_MAX);
+        state.idle.retain(|idle| {
+            idle.placed.seat.is_in_use() || !memory_is_short && idle.since.elapsed() < IDLE_MAX
+        });
         if state.idle.len() != before {
             tracing::debug!(seats = before - state.idle.len(), "recognisers given up");
         }
@@ -113,7 +137,9 @@ impl Pool {
     fn make_room(&self, state: &mut State, model: &Model) {
         while state.idle.len() >= self.seats as usize {
             let others = state.idle.iter().enumerate();
-            let others = others.filter(|(_, idle)| idle.placed.model != model.sha256);
+            let others = others.filter(|(_, idle)| {
+                idle.placed.model != model.sha256 && !idle.placed.seat.is_in_use()
+            });
             let oldest = others.min_by_key(|(_, idle)| idle.since).map(|(at, _)| at);
             let Some(oldest) = oldest else { return };
             let given_up = state.idle.swap_remove(oldest).placed;

@@ -103,11 +103,12 @@ impl<T> FairQueue<T> {
 
     /// Puts a thing back that was taken and could not be done; it was charged already.
     pub(super) fn put_back(&mut self, tenant: &TenantName, deadline: Instant, thing: T) {
-        if let Some(line) = self.tenants.get_mut(tenant) {
-            self.arrivals += 1;
-            let (arrival, length) = (self.arrivals, Duration::ZERO);
-            line.waiting.push(Reverse(Waiting { deadline, arrival, length, thing }));
-        }
+        self.arrivals += 1;
+        // Whoever has nothing else waiting may have been forgotten.
+        let new = Line { weight: 1, served: self.now, waiting: BinaryHeap::new() };
+        let line = self.tenants.entry(tenant.clone()).or_insert(new);
+        let (arrival, length) = (self.arrivals, Duration::ZERO);
+        line.waiting.push(Reverse(Waiting { deadline, arrival, length, thing }));
     }
 
     /// Takes the next thing.
@@ -170,6 +171,18 @@ mod tests {
         push(&mut queue, "small", 1, 5);
         let next = order(&mut queue, 10);
         assert_eq!(next.matches("small").count(), 5, "{next}");
+    }
+
+    #[test]
+    fn what_is_put_back_is_never_lost() {
+        let mut queue = FairQueue::new(10);
+        push(&mut queue, "a", 1, 1);
+        let taken = queue.pop().unwrap();
+        push(&mut queue, "b", 1, 2);
+        assert_eq!(order(&mut queue, 2), "b0 b1");
+        assert_eq!(queue.pop(), None);
+        queue.put_back(&tenant("a"), Instant::now(), taken);
+        assert_eq!(order(&mut queue, 1), "a0");
     }
 
     #[test]

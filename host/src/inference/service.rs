@@ -123,6 +123,8 @@ impl Inference {
         });
         let works: Vec<_> = works.collect();
         let mut queue = shared.queue();
+        // What nobody wants any more takes no room.
+        queue.retain(|waiting| !waiting.call.is_over());
         if let Err(Full) = queue.push(&tenant, weight, deadline, works) {
             call.forget();
             let wait = queue.length_of(&tenant) / self.settings.seats.max(1) / SPEED_GUESS;
@@ -221,6 +223,7 @@ impl Shared {
                 self.heard_ms.fetch_add(work.span.len_ms(), Ordering::Relaxed);
                 call.hear(&work, heard);
                 self.pool.give(placed);
+                self.pool.tidy_now_and_then();
             }
             Err(Unheard::Problem(problem)) => {
                 call.fail(match problem {

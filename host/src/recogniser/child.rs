@@ -47,7 +47,7 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     let load: Load = first.message()?;
     let mut descriptors = first.descriptors.into_iter();
     let lines: Vec<OwnedFd> = descriptors.by_ref().take(load.seats as usize).collect();
-    let seats = lines.into_iter().map(seat).collect::<io::Result<Vec<_>>>()?;
+
     let installed = match load.family {
         Family::PocketSphinx => Some(installed(load.seats)),
         Family::Whisper => {
@@ -57,6 +57,8 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
         Family::Scripted => None,
     };
     jail.close(&[(Resource::As, load.memory_max.bytes())], None);
+    // After what holds for each thread by itself, and before the layer that holds for all and lets no thread start.
+    let seats = lines.into_iter().map(seat).collect::<io::Result<Vec<_>>>()?;
     jail.seal(Phase::Recognise);
     let recognisers = match jail.gap().filter(|_| load.demands_layers) {
         Some(gap) => {

@@ -6,7 +6,8 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::Digest;
@@ -20,6 +21,7 @@ use crate::data::results::sync_directory;
 /// The name of the model that comes with Debian's packages.
 pub(crate) const POCKETSPHINX: &str = "pocketsphinx";
 const MANIFEST: &str = "models.json";
+const LOCK: &str = "models.lock";
 /// Bytes that are read at a time.
 const BLOCK_BYTES: usize = 1 << 20;
 /// The longest name.
@@ -170,6 +172,7 @@ impl Models {
         wanted: Option<Digest>,
     ) -> Result<Model, Fault> {
         check_name(name)?;
+        let _lock = self.lock()?;
         let mut manifest = self.manifest()?;
         if name == POCKETSPHINX || manifest.models.iter().any(|model| model.name == name) {
             let what =
@@ -207,6 +210,7 @@ impl Models {
 
     /// Forgets a model, and its file unless another has the same.
     pub(crate) fn remove(&self, name: &str) -> Result<Model, Fault> {
+        let _lock = self.lock()?;
         let mut manifest = self.manifest()?;
         let Some(at) = manifest.models.iter().position(|model| model.name == name) else {
             return Err(self.find(name).map_or_else(
@@ -224,6 +228,15 @@ impl Models {
             fs::remove_file(&path).map_err(|error| unusable(&path, &error))?;
         }
         Ok(model)
+    }
+
+    /// Held while the manifest is read, changed and written: two commands at once come one after the other.
+    fn lock(&self) -> Result<File, Fault> {
+        fs::create_dir_all(&self.directory).map_err(|error| unusable(&self.directory, &error))?;
+        let path = self.directory.join(LOCK);
+        let file = File::create(&path).map_err(|error| unusable(&path, &error))?;
+        file.lock().map_err(|error| unusable(&path, &error))?;
+        Ok(file)
     }
 
     fn path(&self, sha256: &Digest) -> PathBuf {
@@ -285,8 +298,22 @@ fn check_name(name: &str) -> Result<(), Fault> {
     )))
 }
 
-/// What Debian's packages brought, if they are there.
+/// What Debian's packages brought, if they are there. Its files are read once, and again when they change.
 fn pocketsphinx_model() -> Option<Model> {
+    static KNOWN: Mutex<Option<(Vec<SystemTime>, Model)>> = Mutex::new(None);
+    let files = Installation::find()?.files();
+    let changed = files.iter().map(|file| fs::metadata(file)?.modified());
+    let changed = changed.collect::<std::io::Result<Vec<_>>>().ok()?;
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, model)) = known.as_ref().filter(|(at, _)| *at == changed) {
+        return Some(model.clone());
+    }
+    let model = read_pocketsphinx_model()?;
+    *known = Some((changed, model.clone()));
+    Some(model)
+}
+
+fn read_pocketsphinx_model() -> Option<Model> {
     let mut hasher = Sha256::new();
     let mut size = 0;
     for path in Installation::find()?.files() {

@@ -27,6 +27,8 @@ const LOAD_PATIENCE: Duration = Duration::from_mins(3);
 const WINDOW_PATIENCE: Duration = Duration::from_mins(30);
 /// How long a recogniser may go on after it was told to stop; then it is killed.
 const CANCEL_PATIENCE: Duration = Duration::from_millis(800);
+/// The same where others listen in the same process: the longest pass of an encoder, and some.
+const SHARED_CANCEL_PATIENCE: Duration = Duration::from_mins(2);
 /// How often clocks and cancellations are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -36,6 +38,8 @@ pub(crate) struct RecogniserProcess {
     child: Mutex<ChildProcess>,
     /// Seats that listen at the moment: they share the process's time.
     busy: AtomicU32,
+    /// It has more than one seat.
+    is_shared: bool,
 }
 
 /// One place in a recogniser process, that listens to one window at a time.
@@ -112,7 +116,8 @@ impl RecogniserProcess {
                 return Err(broken(&child.end(false).fault()));
             }
         }
-        let process = Self { child: Mutex::new(child), busy: AtomicU32::new(0) };
+        let is_shared = seats > 1;
+        let process = Self { child: Mutex::new(child), busy: AtomicU32::new(0), is_shared };
         let process = Arc::new(process);
         let seat = |line| Seat {
             process: Arc::clone(&process),
@@ -161,6 +166,11 @@ fn wait(line: impl AsFd) -> bool {
 }
 
 impl Seat {
+    /// True where somebody listens in the same process.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.process.busy.load(Ordering::Relaxed) > 0
+    }
+
     /// True where both sit in one process.
     pub(crate) fn is_beside(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.process, &other.process)
@@ -221,16 +231,18 @@ impl Seat {
             charged = now;
             if has_some {
                 self.incoming.receive(self.line.as_fd())?;
-                match self.incoming.next()? {
-                    Some(frame) => return frame.message(),
-                    None => continue,
+                if let Some(frame) = self.incoming.next()? {
+                    return frame.message();
                 }
             }
             if told.is_none() && waiting.is_cancelled() {
                 self.send(&ToSeat::Cancel, Vec::new())?;
                 told = Some(Instant::now());
             }
-            if told.is_some_and(|told| told.elapsed() > CANCEL_PATIENCE) {
+            // Neighbours in one process are not killed for one who was cancelled, unless it never comes to an end.
+            let patience =
+                if self.process.is_shared { SHARED_CANCEL_PATIENCE } else { CANCEL_PATIENCE };
+            if told.is_some_and(|told| told.elapsed() > patience) {
                 return Err(FrameError::Malformed("it does not stop"));
             }
             if started.elapsed() > WINDOW_PATIENCE {

@@ -26,7 +26,7 @@ use super::engine::{Heard, Options, Problem, Recogniser};
 /// Windows that are shorter are filled up with silence: the library refuses them.
 const SAMPLES_MIN: usize = SAMPLE_RATE as usize + SAMPLE_RATE as usize / 10;
 /// Ways to go on that may be looked at.
-const BEAM_MAX: u32 = 16;
+const BEAM_MAX: u32 = 8;
 
 /// Lets the library look at the processor, as it does once, in a file.
 pub(super) fn prepare() {
@@ -110,7 +110,8 @@ impl OpenWord {
         let text = String::from_utf8_lossy(&self.bytes).trim().to_owned();
         let ms = |hundredths: i64| (u64::try_from(hundredths).unwrap_or(0) * 10).min(length_ms);
         let (start_ms, end_ms) = (ms(self.start), ms(self.end));
-        let confidence = (self.probability / self.tokens.max(1.0)).clamp(0.0, 1.0);
+        // What is no number is nothing.
+        let confidence = (self.probability / self.tokens.max(1.0)).max(0.0).min(1.0);
         let word = Word { text, start_ms, end_ms: end_ms.max(start_ms), confidence };
         (!word.text.is_empty()).then_some(word)
     }
@@ -126,7 +127,7 @@ impl Recogniser for Whisper {
         check(options, self.is_multilingual)?;
         let mut data: Vec<f32> = samples.iter().map(|it| f32::from(*it) / 32_768.0).collect();
         data.resize(data.len().max(SAMPLES_MIN), 0.0);
-        let mut parameters = parameters(options);
+        let mut parameters = parameters(options, self.is_multilingual);
         let mut was_cancelled = false;
         let mut ask: &mut dyn FnMut() -> bool = &mut || {
             was_cancelled |= is_cancelled();
@@ -156,10 +157,10 @@ unsafe extern "C" fn should_stop(asking: *mut c_void) -> bool {
     ask()
 }
 
-fn parameters(options: &Options) -> FullParams<'_, '_> {
+fn parameters(options: &Options, is_multilingual: bool) -> FullParams<'_, '_> {
     let strategy = match options.beam {
         Some(beam) if beam > 1 => SamplingStrategy::BeamSearch {
-            beam_size: i32::try_from(beam).expect("checked: at most 16"),
+            beam_size: i32::try_from(beam).expect("checked: at most 8"),
             patience: -1.0,
         },
         _ => SamplingStrategy::Greedy { best_of: 1 },
@@ -168,7 +169,9 @@ fn parameters(options: &Options) -> FullParams<'_, '_> {
     parameters.set_n_threads(1);
     parameters.set_no_context(true);
     parameters.set_token_timestamps(true);
-    parameters.set_language(Some(options.language.as_deref().unwrap_or("auto")));
+    // To guess means nothing for a model that knows one language.
+    let default = if is_multilingual { "auto" } else { "en" };
+    parameters.set_language(Some(options.language.as_deref().unwrap_or(default)));
     parameters.set_print_special(false);
     parameters.set_print_progress(false);
     parameters.set_print_realtime(false);

@@ -14,17 +14,32 @@ use pframe_core::scheduler::{Outcome, Work};
 use super::{Done, Driver, KILL_GRACE, Loss, against};
 use crate::capability::input::Supply;
 use crate::capability::progress::Progress;
-use crate::capability::speech::Question;
+use crate::capability::speech::{Answer, Question, SpeechError};
 use crate::executor::assignment::{JobSources, StoredParts};
 use crate::executor::handover::Found;
 use crate::worker::protocol::{FromWorker, ToWorker};
 
 /// Bytes of what guests said that are kept of an attempt; the worker sends no more.
 const TALK_BYTES_MAX: usize = (1 << 20) + 256;
+/// Bytes of a transcript that a worker is handed: some ten hours of speech.
+const TRANSCRIPT_BYTES_MAX: usize = 12 << 20;
 /// Bytes that may wait for a worker that asks for more.
 const OUTGOING_BYTES_MAX: usize = 8 << 20;
 /// Sources or parts that a worker may ask for at once.
 const ASKED_MAX: u32 = 64;
+
+/// A transcript that fits into a frame.
+fn fitting(answer: Answer) -> Result<Answer, SpeechError> {
+    let words = answer.transcript.segments.iter().flat_map(|segment| &segment.words);
+    // Each word's text is there twice, with its times.
+    let bytes: usize = words.map(|word| 2 * word.text.len() + 32).sum();
+    match bytes <= TRANSCRIPT_BYTES_MAX {
+        true => Ok(answer),
+        false => {
+            Err(SpeechError::InvalidAudio("too much is said in it; hand over less at once".into()))
+        }
+    }
+}
 
 impl Driver {
     pub(super) fn understand_each(&mut self) -> Result<(), Loss> {
@@ -181,7 +196,8 @@ impl Driver {
         if front.speech.is_busy() {
             return Err(against("it asked again before it was answered"));
         }
-        front.speech.ask(question, move || bell.ring());
+        let began = self.worker.as_ref().map_or_else(Instant::now, |worker| worker.since);
+        front.speech.ask(question, began, move || bell.ring());
         self.pass_transcripts()
     }
 
@@ -190,7 +206,7 @@ impl Driver {
         let answer = self.sent.front_mut().and_then(|front| front.speech.answer());
         match answer {
             Some(answer) if self.worker.is_some() => {
-                self.reply(&ToWorker::Transcribed(answer), Vec::new())
+                self.reply(&ToWorker::Transcribed(answer.and_then(fitting)), Vec::new())
             }
             _ => Ok(()),
         }
