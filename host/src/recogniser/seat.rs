@@ -260,7 +260,11 @@ impl Seat {
             }
             FrameError::Closed | FrameError::Io(_) => {
                 let fault = self.process.end(false);
-                Fault::new(Code::RecogniserFailed).detail(fault.detail)
+                let code = match fault.code {
+                    Code::OutOfMemory => Code::OutOfMemory,
+                    _ => Code::RecogniserFailed,
+                };
+                Fault::new(code).detail(fault.detail)
             }
         }
     }
