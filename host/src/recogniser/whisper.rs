@@ -110,8 +110,8 @@ impl OpenWord {
         let text = String::from_utf8_lossy(&self.bytes).trim().to_owned();
         let ms = |hundredths: i64| (u64::try_from(hundredths).unwrap_or(0) * 10).min(length_ms);
         let (start_ms, end_ms) = (ms(self.start), ms(self.end));
-        // What is no number is nothing.
-        let confidence = (self.probability / self.tokens.max(1.0)).max(0.0).min(1.0);
+        let mean = self.probability / self.tokens.max(1.0);
+        let confidence = if mean.is_nan() { 0.0 } else { mean.clamp(0.0, 1.0) };
         let word = Word { text, start_ms, end_ms: end_ms.max(start_ms), confidence };
         (!word.text.is_empty()).then_some(word)
     }
