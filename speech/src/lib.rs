@@ -15,6 +15,6 @@ mod transcript;
 pub use cuts::{Rule, cuts};
 pub use formats::{srt, txt, vtt};
 pub use loudness::{FRAME_MS, Loudness, Meter};
-pub use span::{BYTES_PER_MS, SAMPLE_RATE, SAMPLES_PER_MS, Span};
+pub use span::{BYTES_PER_MS, SAMPLE_RATE, SAMPLES_PER_MS, Span, samples};
 pub use stitch::{Part, stitch};
 pub use transcript::{Segment, Transcript, Word, segments};

@@ -9,6 +9,11 @@ pub const SAMPLES_PER_MS: u64 = 16;
 /// Bytes in a millisecond: two for each sample.
 pub const BYTES_PER_MS: u64 = 2 * SAMPLES_PER_MS;
 
+/// The samples in these bytes: two each, the lower one first. Half a sample at the end is left out.
+pub fn samples(bytes: &[u8]) -> Vec<i16> {
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
 /// A half-open range of a recording, in milliseconds from its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Span {

@@ -39,14 +39,12 @@ impl Found {
     pub(super) fn piece(self, descriptors: &mut Vec<OwnedFd>) -> Result<Piece, Fault> {
         let Self { name, media_type, bytes } = self;
         let size = bytes.size();
-        let file = match bytes {
-            Bytes::Inline(bytes) if bytes.len() <= INLINE_BYTES_MAX => {
-                return Ok(Piece { name, media_type, size, inline: Some(bytes.to_vec()) });
-            }
-            Bytes::Inline(bytes) => memory::sealed(&bytes),
-            Bytes::File { file, .. } => memory::for_reading(&*file),
-        };
-        let file = file.map_err(|error| {
+        if let Bytes::Inline(bytes) = &bytes
+            && bytes.len() <= INLINE_BYTES_MAX
+        {
+            return Ok(Piece { name, media_type, size, inline: Some(bytes.to_vec()) });
+        }
+        let file = memory::readable(&bytes).map_err(|error| {
             Fault::new(Code::InputOutput).detail(format!("handing over `{name}`: {error}"))
         })?;
         descriptors.push(file);

@@ -144,9 +144,7 @@ impl Caller {
         let outside = || SpeechError::InvalidAudio("the span lies outside of the audio".into());
         let (bytes, loudness, span) = match sound {
             Sound::Own(samples) => {
-                let values = samples.chunks_exact(2);
-                let values = values.map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
-                let loudness = Loudness::of(&values.collect::<Vec<_>>());
+                let loudness = Loudness::of(&pframe_speech::samples(&samples));
                 let span = Span::new(0, loudness.duration_ms());
                 (Bytes::Inline(samples.into()), Arc::new(loudness), span)
             }

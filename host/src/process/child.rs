@@ -10,7 +10,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use pframe_core::config::Isolation;
@@ -218,6 +218,17 @@ fn receive_frame_in_time(
         }
         if !incoming.receive(line)? && started.elapsed() >= START_PATIENCE {
             return Err(FrameError::Malformed("it said nothing in time"));
+        }
+    }
+}
+
+/// The exit of a child whose life ended so; the host reads the words where it was an error.
+pub(crate) fn exit_of(role: &str, life: Result<(), FrameError>) -> ExitCode {
+    match life {
+        Ok(()) | Err(FrameError::Closed) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = rustix::io::write(std::io::stderr(), format!("{role}: {error}\n").as_bytes());
+            ExitCode::FAILURE
         }
     }
 }

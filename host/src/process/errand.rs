@@ -17,7 +17,7 @@ use rustix::process::Resource;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::child::{ChildProcess, Death};
+use super::child::{ChildProcess, Death, exit_of};
 use super::frame::{FrameError, Incoming, Outgoing, receive_frame};
 use super::jail::Jail;
 use super::syscalls::Phase;
@@ -212,13 +212,7 @@ pub(crate) fn serve<Q: DeserializeOwned, P>(
     prepare: impl FnOnce() -> io::Result<P>,
     answer: impl FnOnce(&P, &Q, Vec<OwnedFd>, &mut Answers) -> Result<(), FrameError>,
 ) -> ExitCode {
-    match live(isolation, bounds, prepare, answer) {
-        Ok(()) | Err(FrameError::Closed) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = rustix::io::write(io::stderr(), format!("{role}: {error}\n").as_bytes());
-            ExitCode::FAILURE
-        }
-    }
+    exit_of(role, live(isolation, bounds, prepare, answer))
 }
 
 fn live<Q: DeserializeOwned, P>(

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use crate::data::source::Bytes;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 /// A file in memory with these bytes.
@@ -22,6 +23,14 @@ pub(crate) fn sealed(bytes: &[u8]) -> std::io::Result<OwnedFd> {
 pub(crate) fn for_reading(file: impl AsFd) -> std::io::Result<OwnedFd> {
     let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
     File::open(path).map(OwnedFd::from)
+}
+
+/// Bytes, wherever they are, as a file that can only be read.
+pub(crate) fn readable(bytes: &Bytes) -> std::io::Result<OwnedFd> {
+    match bytes {
+        Bytes::File { file, .. } => for_reading(&**file),
+        Bytes::Inline(bytes) => sealed(bytes).and_then(for_reading),
+    }
 }
 
 #[cfg(test)]

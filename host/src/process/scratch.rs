@@ -20,7 +20,7 @@ use rustix::mount::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::child::ChildProcess;
+use super::child::{ChildProcess, exit_of};
 use super::frame::{FrameError, Incoming, Outgoing, receive_frame};
 use super::jail::Jail;
 use super::syscalls::Phase;
@@ -124,13 +124,7 @@ pub(crate) fn keeps_below(disk: impl AsFd) -> bool {
 
 /// The child's life: make what is asked for until the line closes.
 pub(crate) fn serve_scratch(isolation: Isolation) -> ExitCode {
-    match live(isolation) {
-        Ok(()) | Err(FrameError::Closed) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = rustix::io::write(io::stderr(), format!("scratch: {error}\n").as_bytes());
-            ExitCode::FAILURE
-        }
-    }
+    exit_of("scratch", live(isolation))
 }
 
 fn live(isolation: Isolation) -> Result<(), FrameError> {

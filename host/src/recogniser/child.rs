@@ -19,6 +19,7 @@ use super::engine::{Problem, Recogniser};
 use super::models::Family;
 use super::pocketsphinx::{self, PocketSphinx};
 use super::protocol::{FromSeat, Load, Loaded, ToSeat};
+use crate::process::child::exit_of;
 use crate::process::frame::{FrameError, Incoming, Outgoing, receive_frame};
 use crate::process::jail::Jail;
 use crate::process::syscalls::Phase;
@@ -30,13 +31,7 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Serves the line on stdin until it closes.
 pub(crate) fn serve_recognise(isolation: Isolation) -> ExitCode {
-    match live(isolation) {
-        Ok(()) | Err(FrameError::Closed) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = rustix::io::write(io::stderr(), format!("recognise: {error}\n").as_bytes());
-            ExitCode::FAILURE
-        }
-    }
+    exit_of("recognise", live(isolation))
 }
 
 fn live(isolation: Isolation) -> Result<(), FrameError> {
@@ -172,7 +167,7 @@ fn samples(file: &File, offset: u64, length: u64) -> io::Result<Vec<i16>> {
     }
     let mut bytes = vec![0; usize::try_from(length).expect("two megabytes")];
     file.read_exact_at(&mut bytes, offset)?;
-    Ok(bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect())
+    Ok(pframe_speech::samples(&bytes))
 }
 
 /// While a seat listens, the only word of the host is to stop, or that it is gone.

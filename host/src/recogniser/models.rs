@@ -11,6 +11,8 @@ use std::time::SystemTime;
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::Digest;
+use pframe_core::jobfile::bounds::MODEL_NAME_BYTES_MAX;
+use pframe_core::jobfile::is_model_name;
 use pframe_core::units::ByteSize;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -24,8 +26,6 @@ const MANIFEST: &str = "models.json";
 const LOCK: &str = "models.lock";
 /// Bytes that are read at a time.
 const BLOCK_BYTES: usize = 1 << 20;
-/// The longest name.
-const NAME_BYTES_MAX: usize = 64;
 
 /// Who can load a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -288,12 +288,11 @@ fn check_head(file: &File, family: Family) -> Result<(), String> {
 }
 
 fn check_name(name: &str) -> Result<(), Fault> {
-    let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_');
-    if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.chars().all(is_plain) {
+    if is_model_name(name) {
         return Ok(());
     }
     Err(Fault::new(Code::ModelName).detail(format!(
-        "`{}`: a name has 1 to {NAME_BYTES_MAX} letters, digits, `.`, `-` or `_`",
+        "`{}`: a name has 1 to {MODEL_NAME_BYTES_MAX} letters, digits, `.`, `-` or `_`",
         name.escape_debug()
     )))
 }

@@ -198,10 +198,7 @@ impl Seat {
         let failed = |error: std::io::Error| {
             Unheard::Problem(Problem::Failed(format!("handing over a window: {error}")))
         };
-        let file = match &window.bytes {
-            Bytes::File { file, .. } => memory::for_reading(&**file),
-            Bytes::Inline(bytes) => memory::sealed(bytes).and_then(memory::for_reading),
-        };
+        let file = memory::readable(&window.bytes);
         let options = options.clone();
         let question = ToSeat::Listen { offset: window.offset, length: window.length, options };
         let cpu = self.process.cpu();

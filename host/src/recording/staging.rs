@@ -154,11 +154,7 @@ impl Recordings {
         let unreadable = |error: std::io::Error| {
             Fault::new(Code::InputOutput).detail(format!("`{name}`: {error}"))
         };
-        let file = match reader.bytes() {
-            Bytes::File { file, .. } => memory::for_reading(&**file),
-            Bytes::Inline(bytes) => memory::sealed(bytes).and_then(memory::for_reading),
-        };
-        let file = file.map_err(unreadable)?;
+        let file = memory::readable(reader.bytes()).map_err(unreadable)?;
         let mut staged = Staged::new(&self.directory)?;
         decode_in_child(decoder, (file, reader.size()), name, |piece| staged.write(piece))?;
         staged.finish()
@@ -187,8 +183,7 @@ impl Staged {
     fn write(&mut self, piece: &[u8]) -> Result<(), Fault> {
         self.file.write_all(piece).map_err(|error| disk(&error))?;
         self.size += piece.len() as u64;
-        let samples = piece.chunks_exact(2).map(|bytes| i16::from_le_bytes([bytes[0], bytes[1]]));
-        self.meter.feed(&samples.collect::<Vec<_>>());
+        self.meter.feed(&pframe_speech::samples(piece));
         Ok(())
     }
 

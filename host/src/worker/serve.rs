@@ -25,6 +25,7 @@ use crate::capability::input::ChunkHandle;
 use crate::capability::output::SharedOutput;
 use crate::capability::stdio::Capture;
 use crate::data::results::Finished;
+use crate::process::child::exit_of;
 use crate::process::frame::{Frame, FrameError, Incoming, receive_frame};
 use crate::process::jail::Jail;
 use crate::process::scratch::keeps_below;
@@ -40,13 +41,7 @@ const FOR_EVER: Duration = Duration::from_hours(24 * 365);
 
 /// Serves the line on stdin until it closes.
 pub(crate) fn serve(isolation: Isolation) -> ExitCode {
-    match check_line().and_then(|()| live(isolation)) {
-        Ok(()) | Err(FrameError::Closed) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = rustix::io::write(io::stderr(), format!("worker: {error}\n").as_bytes());
-            ExitCode::FAILURE
-        }
-    }
+    exit_of("worker", check_line().and_then(|()| live(isolation)))
 }
 
 fn check_line() -> Result<(), FrameError> {

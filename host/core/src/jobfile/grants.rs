@@ -104,10 +104,15 @@ fn environment(name: &str) -> Result<Grant, GrantError> {
     Err(GrantError::new(problem.to_owned(), "write for example `env: LANG`"))
 }
 
+/// True for what a model may be called: it is part of no path, and steers no terminal.
+pub fn is_model_name(name: &str) -> bool {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_');
+    (1..=MODEL_NAME_BYTES_MAX).contains(&name.len()) && name.chars().all(is_plain)
+}
+
 /// A model by its name.
 fn model(name: &str) -> Result<Grant, GrantError> {
-    let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_');
-    if name.len() <= MODEL_NAME_BYTES_MAX && name.chars().all(is_plain) {
+    if is_model_name(name) {
         return Ok(Grant::Model(name.to_owned()));
     }
     let message = "the name of a model has letters, digits, `.`, `-` and `_`".to_owned();

@@ -16,8 +16,8 @@ pub(crate) use chunking::{
     Stated, Strategy, boundary, length_range, separator, size_range, strategies,
 };
 pub use file::{VERSION, parse};
-pub use grants::GrantError;
 pub(crate) use grants::grants;
+pub use grants::{GrantError, is_model_name};
 pub(crate) use input::path;
 pub(crate) use job::parameters;
 pub(crate) use limits::{limits, requirements};
