@@ -53,8 +53,17 @@ fn processes() -> Vec<i32> {
 ///
 /// Where there is no `/proc`.
 pub fn workers_of(host: i32) -> Vec<i32> {
-    let is_worker =
-        |process: i32| look(process).filter(|(_, said)| said.contains(" worker --stdio"));
+    children_of(host, "worker")
+}
+
+/// The same for another role, such as `recognise`.
+///
+/// # Panics
+///
+/// Where there is no `/proc`.
+pub fn children_of(host: i32, role: &str) -> Vec<i32> {
+    let words = format!(" {role} --stdio");
+    let is_worker = |process: i32| look(process).filter(|(_, said)| said.contains(&words));
     let guards: Vec<i32> = processes()
         .into_iter()
         .filter(|process| is_worker(*process).is_some_and(|(parent, _)| parent == host))

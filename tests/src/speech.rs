@@ -3,14 +3,16 @@
 //! Owns: the code of that speech: a word is a square wave whose height names it (`host/src/recogniser/scripted.rs`).
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use pframe_host::EngineBuilder;
+use pframe_core::job::{Chunking, Grant};
+use pframe_host::{EngineBuilder, Job};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::house::{House, config, isolation};
+use crate::house::{House, config, files_job, isolation, with_parameters};
 use crate::program::binary;
 use crate::sound::{RATE, wav};
 
@@ -109,4 +111,61 @@ pub fn house_of(
         let builder = builder.config(config(&text)).worker_program(binary()).isolation(isolation());
         with(builder.models_dir(models))
     })
+}
+
+/// A recording in a folder that lives as long as it.
+pub struct Talk(TempDir);
+
+impl Talk {
+    /// A recording of these words.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be written.
+    pub fn new(words: &[Spoken], length_ms: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for a recording");
+        fs::write(folder.path().join("talk.wav"), recording(words, length_ms))
+            .expect("a folder for a recording");
+        Self(folder)
+    }
+
+    /// Its file.
+    pub fn path(&self) -> PathBuf {
+        self.0.path().join("talk.wav")
+    }
+}
+
+/// A job that may use any model, on a recording that is cut into pieces of this length.
+pub fn on(task: &str, path: &Path, length_s: u64) -> Job {
+    let length = Duration::from_secs(length_s);
+    let job = files_job(task, [path]);
+    Job { chunking: Some(Chunking::Time { length }), grants: vec![Grant::Speech], ..job }
+}
+
+/// A transcription of it, cut into pieces of this length.
+pub fn transcription(talk: &Talk, length_s: u64, parameters: Value) -> Job {
+    with_parameters(on("audio_transcription", &talk.path(), length_s), parameters)
+}
+
+/// The texts of spoken words.
+pub fn texts(words: &[Spoken]) -> Vec<&'static str> {
+    words.iter().map(|(text, ..)| *text).collect()
+}
+
+/// The words of a text.
+pub fn words_of(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+/// Waits until something is so.
+///
+/// # Panics
+///
+/// Where that takes longer than twenty seconds.
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

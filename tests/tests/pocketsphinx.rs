@@ -8,6 +8,7 @@ use std::time::Duration;
 use pframe_core::job::{Chunking, Grant};
 use pframe_host::Job;
 use pframe_tests::house::{House, files_job, with_parameters, with_timeout};
+use pframe_tests::process::children_of;
 use pframe_tests::program::Place;
 use pframe_tests::sound::{RATE, samples, spoken, wav};
 use pframe_tests::speech::house;
@@ -142,6 +143,34 @@ fn the_same_recording_is_heard_the_same_every_time() {
         report
     };
     assert_eq!(without_times(text()), without_times(text()));
+}
+
+/// `kill -9` on every recogniser in the middle of a window: what they had in front is heard by others.
+#[test]
+fn recognisers_that_are_killed_lose_no_word() {
+    let talk = Talk::of(40);
+    let place = Place::new();
+    fs::copy(talk.path(), place.path("talk.wav")).unwrap();
+    let transcribe = |output| ["transcribe", "talk.wav", "-o", output, "--model", "pocketsphinx"];
+    place.run(&transcribe("calm.txt")).expect_code(0);
+    let running = place.start(&transcribe("storm.txt"));
+    let host = i32::try_from(running.id()).unwrap();
+    let started = std::time::Instant::now();
+    let recognisers = || children_of(host, "recognise");
+    while recognisers().is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(20), "no recogniser was started");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // They have loaded their model and listen.
+    std::thread::sleep(Duration::from_millis(1500));
+    let killed = recognisers();
+    assert!(!killed.is_empty(), "it is over already");
+    for process in killed {
+        let process = rustix::process::Pid::from_raw(process).unwrap();
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+    }
+    assert_eq!(running.end().expect_code(0).code, Some(0));
+    assert_eq!(place.read("storm.txt"), place.read("calm.txt"), "every word is there");
 }
 
 /// What the command line writes where, and what it says where it cannot.

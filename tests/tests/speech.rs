@@ -1,50 +1,24 @@
 //! Recognition of speech: who may ask, what comes back, what becomes of calls that end early, and of recognisers that
 //! crash. The recogniser is the scripted one, which hears exactly what a test made; `tests/pocketsphinx.rs` hears words.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use pframe_core::fault::Code;
 use pframe_core::ids::TenantName;
-use pframe_core::job::{Chunking, Grant};
+use pframe_core::job::Grant;
 use pframe_host::{Job, JobHandle};
-use pframe_tests::house::{End, House, files_job, wait, with_parameters};
-use pframe_tests::process::workers_of;
-use pframe_tests::speech::{Spoken, counting, house, house_of, models, recording};
+use pframe_tests::house::{End, House, wait, with_parameters};
+use pframe_tests::speech::{
+    Spoken, Talk, counting, house, house_of, models, on, texts, transcription, wait_until, words_of,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Models of a house that lives as long as the tests.
 static MODELS: LazyLock<TempDir> = LazyLock::new(|| models(100));
 static HOUSE: LazyLock<House> = LazyLock::new(|| house(MODELS.path(), |builder| builder));
-
-/// A recording in a folder that lives as long as it.
-struct Talk(TempDir);
-
-impl Talk {
-    fn new(words: &[Spoken], length_ms: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("talk.wav"), recording(words, length_ms)).unwrap();
-        Self(folder)
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("talk.wav")
-    }
-}
-
-/// A job that may use any model, on a recording that is cut into pieces of this length.
-fn on(task: &str, path: &Path, length_s: u64) -> Job {
-    let length = Duration::from_secs(length_s);
-    let job = files_job(task, [path]);
-    Job { chunking: Some(Chunking::Time { length }), grants: vec![Grant::Speech], ..job }
-}
-
-fn transcription(talk: &Talk, length_s: u64, parameters: Value) -> Job {
-    with_parameters(on("audio_transcription", &talk.path(), length_s), parameters)
-}
 
 /// What the listener says of a deed.
 fn said(job: Job, parameters: Value) -> String {
@@ -53,15 +27,6 @@ fn said(job: Job, parameters: Value) -> String {
 
 fn deed(talk: &Talk, deed: &str, n: u64) -> String {
     said(on("listener", &talk.path(), 3600), json!({ "do": deed, "n": n, "model": "script" }))
-}
-
-/// The texts of spoken words.
-fn texts(words: &[Spoken]) -> Vec<&'static str> {
-    words.iter().map(|(text, ..)| *text).collect()
-}
-
-fn words_of(text: &str) -> Vec<&str> {
-    text.split_whitespace().collect()
 }
 
 #[test]
@@ -288,7 +253,8 @@ fn a_deadline_ends_a_call_in_time() {
 /// It neither ends nor listens: its process is killed, and the seat is free again.
 #[test]
 fn a_recogniser_that_hangs_is_killed_at_the_deadline() {
-    let talk = Talk::new(&[("hang", 500, 400)], 2000);
+    // A window for each seat.
+    let talk = Talk::new(&[("hang", 500, 400), ("hang", 40_000, 400)], 41_000);
     let started = Instant::now();
     let job = on("listener", &talk.path(), 3600);
     let answer = said(job, json!({ "do": "deadline", "n": 300, "model": "script" }));
@@ -316,46 +282,6 @@ fn a_job_that_is_cancelled_stops_its_recognisers() {
     let quick = json!({ "do": "hear", "model": "script" });
     let end = house.run(with_parameters(on("listener", &short.path(), 60), quick));
     assert!(end.took < Duration::from_secs(3), "{:?}", end.took);
-}
-
-/// Sixteen guests, two seats: as many processes as seats, and every word of every guest.
-#[test]
-fn many_guests_share_the_recognisers() {
-    let spoken = counting(30);
-    let talk = Talk::new(&spoken, 20_000);
-    let jobs: Vec<JobHandle> = (0..16)
-        .map(|_| {
-            HOUSE
-                .engine
-                .submit(transcription(&talk, 60, json!({ "model_size": "script" })))
-                .unwrap()
-        })
-        .collect();
-    let mut most = 0;
-    for handle in &jobs {
-        most = most.max(recognisers());
-        let text = String::from_utf8(wait(handle).unwrap()).unwrap();
-        assert_eq!(words_of(&text), texts(&spoken));
-    }
-    assert!(most <= 6, "{most} recogniser processes for two seats");
-}
-
-/// Processes of this test program in the role of recognisers; with namespaces each has a guard.
-fn recognisers() -> usize {
-    let own = i32::try_from(std::process::id()).unwrap();
-    let is_recogniser = |process: &&i32| {
-        let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).any(|word| word == b"recognise")
-    };
-    workers_of(own).iter().filter(is_recogniser).count()
-}
-
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(20), "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// One tenant with two hundred windows, another with five: the small one ends within twice the time it takes alone.
@@ -438,31 +364,6 @@ fn who_finds_no_room_waits_and_no_retry_is_charged() {
     let busy =
         reports.iter().filter_map(|report| report.attempt_faults.get(&Code::Busy)).sum::<u64>();
     assert!(busy > 0, "nobody had to wait: {reports:#?}");
-}
-
-/// Two hundred calls, each cancelled at another moment: no process, no seat and no file is left behind.
-#[test]
-fn a_storm_of_cancelled_calls_leaves_nothing_behind() {
-    let models = models(300);
-    let house = house_of(models.path(), "", |builder| builder.workers(4).attempts(8));
-    let talk = Talk::new(&counting(40), 30_000);
-    let job = || transcription(&talk, 3600, json!({ "model_size": "slow" }));
-    assert!(house.run(job()).result.is_ok(), "both seats have been taken once");
-    let files = pframe_tests::process::file_descriptors();
-    for round in 0..200_u64 {
-        let handle = house.engine.submit(job()).unwrap();
-        std::thread::sleep(Duration::from_millis(round * 7 % 60));
-        handle.cancel();
-        let _ = wait(&handle);
-    }
-    wait_until("every process but those that wait is gone", || recognisers() <= 4);
-    let started = Instant::now();
-    let end = house.run(job());
-    assert_eq!(words_of(&end.text()), texts(&counting(40)), "the seats are free");
-    assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
-    let left = pframe_tests::process::file_descriptors();
-    // Other tests of this program come and go beside this one.
-    assert!(left < files + 100, "{files} descriptors before, {left} after");
 }
 
 #[test]
