@@ -245,3 +245,25 @@ fn unsafe_code_stands_only_where_the_architecture_says() {
     }
     assert!(seen > 0, "the check sees the place there is");
 }
+
+#[test]
+fn nothing_that_was_built_lies_in_the_repository() {
+    const BYTES_MAX: u64 = 512 << 10;
+    const BUILT: [&[u8]; 5] = [b"\x7fELF", b"\0asm", b"PK\x03\x04", b"\x1f\x8b", b"!<arch>"];
+    let mut git = std::process::Command::new("git");
+    let listed = git.args(["ls-files", "-z"]).current_dir(root()).output().expect("git is there");
+    let names = String::from_utf8(listed.stdout).unwrap();
+    let mut seen = 0;
+    for name in names.split_terminator('\0') {
+        let Ok(bytes) = fs::read(root().join(name)) else { continue };
+        seen += 1;
+        assert!(bytes.len() as u64 <= BYTES_MAX, "{name} has {} bytes", bytes.len());
+        // Seeds of the fuzzers look like anything, and are a few bytes.
+        let is_seed = name.starts_with("fuzz/seeds/");
+        assert!(
+            is_seed || !BUILT.iter().any(|magic| bytes.starts_with(magic)),
+            "{name} was built elsewhere"
+        );
+    }
+    assert!(seen > 300, "git names {seen} files");
+}

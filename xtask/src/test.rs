@@ -27,13 +27,14 @@ const SLOW: &str = "PFRAME_SLOW";
 const SCHEDULER: &str = "PFRAME_TEST_SCHEDULER";
 
 /// What meets guests runs a second time, with every attempt in a worker process in its jail.
-const IN_PROCESSES: [&str; 11] = [
+const IN_PROCESSES: [&str; 12] = [
     "capabilities",
     "chunking",
     "endings",
     "fuel",
     "handlers",
     "hostile",
+    "recognisers",
     "recordings",
     "resume",
     "scratch",
