@@ -34,7 +34,7 @@ fn module(random: &mut Random, allows_more: bool) -> Option<Vec<u8>> {
         relaxed_simd_enabled: allows_more,
         tail_call_enabled: allows_more,
         threads_enabled: allows_more,
-        extended_const_enabled: allows_more,
+        extended_const_enabled: true,
         custom_page_sizes_enabled: allows_more,
         wide_arithmetic_enabled: allows_more,
         reference_types_enabled: true,

@@ -280,9 +280,9 @@ fn path() -> Json {
 
 fn grant() -> Json {
     json!({
-        "description": "`env: NAME` for a variable of the host, `clock` for the real time, `random` for real randomness",
+        "description": "`env: NAME` for a variable of the host, `clock` for the real time, `random` for real randomness, `speech` for recognition of speech, `speech: MODEL` by one model",
         "anyOf": [
-            { "type": "string", "pattern": "^(env: *[^= ]+|clock|random)$" },
+            { "type": "string", "pattern": "^(env: *[^= ]+|clock|random|speech(: *[A-Za-z0-9._-]+)?)$" },
             {
                 "type": "object",
                 "additionalProperties": false,

@@ -49,6 +49,8 @@ pub(super) enum Command {
     Tasks(TasksCommand),
     /// Write down what is said in recordings, as text or subtitles
     Transcribe(TranscribeArguments),
+    /// Run jobs for the program that starts this one: JSON-RPC 2.0 on stdin and stdout, a message a line
+    Serve(ServeArguments),
     /// Look at models for speech recognition, or add and remove them
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -158,6 +160,19 @@ pub(super) struct RunArguments {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) show: ShowFlags,
+    /// Fall back to `threads` where the configured scheduler does not exist yet
+    #[arg(long)]
+    pub(super) fallback: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    /// Speak on stdin and stdout; the host ends when stdin does
+    #[arg(long, required = true)]
+    pub(super) stdio: bool,
+    /// What jobs of the tenant `default` may ask for, such as `speech`; besides what the configuration allows
+    #[arg(long, value_name = "GRANT")]
+    pub(super) allow: Vec<String>,
     /// Fall back to `threads` where the configured scheduler does not exist yet
     #[arg(long)]
     pub(super) fallback: bool,

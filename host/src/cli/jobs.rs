@@ -48,12 +48,30 @@ pub(super) fn prepare(porch: &Porch, path: &Path) -> Result<(Prepared, Vec<Plann
     Ok((prepared, planned))
 }
 
-/// Registers every task type that the jobs name, and plans every job. All faults are told, then the first is returned.
+/// Registers every task type that the jobs name, and plans every job. All faults are told, then the last is returned.
 pub(super) fn plan(
     porch: &Porch,
     jobs: &Jobs,
     workbench: &Workbench,
 ) -> Result<Vec<Planned>, Failure> {
+    let mut faults = match examine(porch, jobs, workbench) {
+        Ok(planned) => return Ok(planned),
+        Err(faults) => faults,
+    };
+    let (place, fault) = faults.pop().expect("whoever gives no plan says why");
+    for (place, fault) in &faults {
+        tell_fault(fault, place);
+    }
+    Err(Failure::at(place)(fault))
+}
+
+/// Registers every task type that the jobs name and that is not registered yet, and plans every job. The error is every
+/// fault, with what it happened to.
+pub(super) fn examine(
+    porch: &Porch,
+    jobs: &Jobs,
+    workbench: &Workbench,
+) -> Result<Vec<Planned>, Vec<(String, Fault)>> {
     let mut faults: Vec<(String, Fault)> = Vec::new();
     let mut broken: Vec<&TaskName> = Vec::new();
     let mut names: Vec<&TaskName> = jobs.file.jobs.iter().map(|job| &job.task).collect();
@@ -61,6 +79,9 @@ pub(super) fn plan(
     names.sort();
     names.dedup();
     for name in names {
+        if !jobs.file.tasks.contains_key(name) && workbench.info(name).is_some() {
+            continue;
+        }
         let Some((path, sha256)) = component_of(porch, jobs, name) else { continue };
         let user = jobs.file.jobs.iter().find(|job| job.task == *name);
         let tenant = user.map_or_else(TenantName::default_tenant, |job| job.tenant.clone());
@@ -76,14 +97,7 @@ pub(super) fn plan(
             Err(fault) => faults.push((format!("job {}", job.id), fault)),
         }
     }
-    let last = faults.pop();
-    for (place, fault) in &faults {
-        tell_fault(fault, place);
-    }
-    match last {
-        Some((place, fault)) => Err(Failure::at(place)(fault)),
-        None => Ok(planned),
-    }
+    if faults.is_empty() { Ok(planned) } else { Err(faults) }
 }
 
 /// Refuses a job that this machine could never run: what it states, else its limit, is too much.

@@ -27,7 +27,9 @@ mod resume;
 mod run;
 mod schema;
 mod selftest;
+mod serve;
 mod session;
+mod shipped;
 mod signals;
 mod status;
 mod sweep;
@@ -106,6 +108,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Tasks(command) => tasks::tasks(&porch()?, command),
         Command::Config(ConfigCommand::Show(flag)) => config::show(&porch()?, *flag),
         Command::Transcribe(command) => transcribe::transcribe(porch()?, command),
+        Command::Serve(command) => serve::serve(porch()?, command),
         Command::Models(command) => models::models(&porch()?, command),
         Command::Machine(flag) => machine::machine(&porch()?, *flag),
         Command::Schema => schema::schema(),

@@ -22,13 +22,13 @@ use super::failure::Failure;
 use super::jobs::Jobs;
 use super::porch::Porch;
 use super::run::{Watched, go};
+use super::shipped::shipped;
 use crate::engine::Planned;
 use crate::recogniser::{Models, POCKETSPHINX};
 use crate::reporter::told::say;
 
-/// The task type, and the file of its component.
+/// The task type.
 const TASK: &str = "audio-transcription";
-const COMPONENT: &str = "audio_transcription.wasm";
 /// The model of whoever asks for none.
 const MODEL: &str = "base";
 /// Files of a directory that are taken for recordings.
@@ -86,7 +86,7 @@ fn jobs(arguments: &TranscribeArguments, model: &str) -> Result<Jobs, Failure> {
     let recordings = recordings(&arguments.inputs)?;
     let targets = targets(&recordings, arguments)?;
     let task: pframe_core::ids::TaskName = TASK.parse().expect("a valid name");
-    let component = component()?;
+    let component = shipped(&task)?;
     let length = match arguments.chunk_size.as_deref().map(parse_duration).transpose() {
         Ok(length) => length.unwrap_or(LENGTH),
         Err(error) => return Err(Failure::Usage(format!("`--chunk-size`: {error}"))),
@@ -215,23 +215,6 @@ fn in_directory(
         targets.push(Some(target));
     }
     Ok(targets)
-}
-
-/// The handler's component lies beside the program: as packages put it, or as `cargo xtask guests` builds it.
-fn component() -> Result<PathBuf, Failure> {
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::Usage(format!("this program cannot be found: {error}")))?;
-    let folder = program.parent().unwrap_or(Path::new("/"));
-    let places =
-        ["tasks", "../share/pframe-host/tasks", "../handlers"].map(|place| folder.join(place));
-    let found = places.iter().map(|place| place.join(COMPONENT)).find(|path| path.is_file());
-    found.ok_or_else(|| {
-        let places: Vec<_> = places.iter().map(|place| format!("`{}`", place.display())).collect();
-        Failure::Usage(format!(
-            "`{COMPONENT}` is in none of {}; `cargo xtask guests` builds it",
-            places.join(", ")
-        ))
-    })
 }
 
 #[cfg(test)]

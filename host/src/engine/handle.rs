@@ -72,6 +72,12 @@ impl JobHandle {
         ((ended + self.progress.sum(&self.id)) / chunks).min(1.0)
     }
 
+    /// Waits until the job is recorded, on a thread that may block: from then on it outlives a crash, where the engine
+    /// has a state directory. The error is why it was refused.
+    pub fn wait_recorded_blocking(&self) -> Result<(), Fault> {
+        self.cell.wait_recorded_blocking()
+    }
+
     /// Waits for the end.
     pub async fn wait(&self) -> Result<JobOutput, Fault> {
         self.output_of(self.cell.wait().await)

@@ -23,14 +23,34 @@ pub(super) type Ending = Result<Option<Output>, Fault>;
 /// One job, as its handles see it.
 #[derive(Debug, Default)]
 pub(super) struct Cell {
-    ending: Mutex<Option<Ending>>,
+    state: Mutex<CellState>,
     blocked: Condvar,
     waiting: Notify,
 }
 
+#[derive(Debug, Default)]
+struct CellState {
+    is_recorded: bool,
+    ending: Option<Ending>,
+}
+
 impl Cell {
     pub(super) fn ending(&self) -> Option<Ending> {
-        self.lock().clone()
+        self.lock().ending.clone()
+    }
+
+    /// Waits until the job's acceptance is recorded; the error is why it was refused.
+    pub(super) fn wait_recorded_blocking(&self) -> Result<(), Fault> {
+        let mut state = self.lock();
+        loop {
+            match (&*state, &state.ending) {
+                (CellState { is_recorded: true, .. }, _) | (_, Some(Ok(_))) => return Ok(()),
+                (_, Some(Err(fault))) => return Err(fault.clone()),
+                (_, None) => {
+                    state = self.blocked.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
     }
 
     pub(super) async fn wait(&self) -> Ending {
@@ -46,25 +66,30 @@ impl Cell {
     }
 
     pub(super) fn wait_blocking(&self) -> Ending {
-        let mut ending = self.lock();
+        let mut state = self.lock();
         loop {
-            match ending.as_ref() {
+            match &state.ending {
                 Some(ending) => return ending.clone(),
-                None => ending = self.blocked.wait(ending).unwrap_or_else(PoisonError::into_inner),
+                None => state = self.blocked.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         }
     }
 
+    fn record(&self) {
+        self.lock().is_recorded = true;
+        self.blocked.notify_all();
+    }
+
     pub(super) fn end(&self, ending: Ending) {
-        let mut slot = self.lock();
-        slot.get_or_insert(ending);
-        drop(slot);
+        let mut state = self.lock();
+        state.ending.get_or_insert(ending);
+        drop(state);
         self.blocked.notify_all();
         self.waiting.notify_waiters();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Ending>> {
-        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, CellState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,8 +183,12 @@ impl Ledger {
                 Event::JobFailed { job, fault } | Event::JobCancelled { job, fault } => {
                     self.end(job, Err(fault.clone()));
                 }
-                Event::JobAccepted { .. }
-                | Event::ChunksPlanned { .. }
+                Event::JobAccepted { job } => {
+                    if let Some(cell) = self.cell(&job.id) {
+                        cell.record();
+                    }
+                }
+                Event::ChunksPlanned { .. }
                 | Event::AttemptStarted { .. }
                 | Event::AttemptSucceeded { .. }
                 | Event::CutSucceeded { .. }

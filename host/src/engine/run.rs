@@ -3,6 +3,7 @@
 //! Owns: registration, submission, draining and the end.
 //! Never: blocks its user on the scheduler, except where the inbox is full.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -124,6 +125,15 @@ impl Engine {
         bytes: Vec<u8>,
     ) -> Result<TaskInfo, Fault> {
         self.shared.workbench.register_component(tenant, name, bytes)
+    }
+
+    /// The task types that are registered.
+    pub fn tasks(&self) -> BTreeMap<TaskName, TaskInfo> {
+        self.shared.workbench.tasks()
+    }
+
+    pub(crate) fn workbench(&self) -> &Workbench {
+        &self.shared.workbench
     }
 
     /// Checks and measures a job without running it.

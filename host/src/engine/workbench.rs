@@ -118,6 +118,12 @@ impl Workbench {
         self.task(name).ok().map(|task| TaskInfo::of(&task))
     }
 
+    /// What is known about all registered task types.
+    pub(crate) fn tasks(&self) -> BTreeMap<TaskName, TaskInfo> {
+        let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
+        tasks.iter().map(|(name, task)| (name.clone(), TaskInfo::of(task))).collect()
+    }
+
     fn task(&self, name: &TaskName) -> Result<Arc<Task>, Fault> {
         let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
         tasks.get(name).cloned().ok_or_else(|| {

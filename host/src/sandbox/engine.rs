@@ -137,7 +137,8 @@ fn allow_features(config: &mut Config) {
         // Adapters between the components of one component need it, and `Limiter` counts all memories together.
         .wasm_multi_memory(true)
         .wasm_memory64(false)
-        .wasm_extended_const(false)
+        // Python's components place their shared libraries with sums of constants.
+        .wasm_extended_const(true)
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(false);
     config.wasm_features(wasmtime::WasmFeatures::REFERENCE_TYPES, true);

@@ -55,4 +55,5 @@ pub const KNOBS: &[Knob] = &[
 ];
 
 /// Variables of the same prefix that mean something elsewhere: the file to read, and what a command finds in its sandbox.
-pub(super) const OTHER_VARIABLES: &[&str] = &["PFRAME_CONFIG", "PFRAME_PARAMETERS"];
+pub(super) const OTHER_VARIABLES: &[&str] =
+    &["PFRAME_CONFIG", "PFRAME_PARAMETERS", "PFRAME_PROGRAM"];
