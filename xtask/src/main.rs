@@ -12,9 +12,10 @@ mod fuzz;
 mod guests;
 mod packages;
 mod process;
-
+mod pytest;
 mod talk;
 mod test;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;
@@ -56,6 +57,18 @@ const COMMANDS: &[Command] = &[
         usage: guests::USAGE,
         about: "builds the handlers and the test guests into target/handlers",
         run: guests::main,
+    },
+    Command {
+        name: "wheel",
+        usage: wheel::USAGE,
+        about: "builds the Python package, program and handlers inside, into target/wheels",
+        run: wheel::main,
+    },
+    Command {
+        name: "pytest",
+        usage: "",
+        about: "runs the tests of the Python package alone; `cargo xtask test` runs them too",
+        run: pytest::main,
     },
     Command {
         name: "bench",

@@ -10,7 +10,7 @@ use crate::Outcome;
 use crate::guests;
 use crate::packages;
 use crate::process::{WORK_TIME_MAX, listen, step};
-
+use crate::pytest;
 use crate::talk::show;
 use crate::workspace::{cargo, root};
 
@@ -58,6 +58,15 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
         let ended = listen(&mut command, TEST_TIME_MAX, |line| tally.hear(line));
         outcome = outcome.and(ended);
     }
+    if forwarded.is_empty() {
+        match pytest::run(!slow.is_empty()) {
+            Ok((passed, failed)) => tally.add(passed, failed),
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
+    }
+    if tally.failed > 0 {
+        outcome = outcome.and(Err("some tests failed".into()));
+    }
     match outcome {
         Ok(()) => {
             show(&format!("\n{}", tally.summary()));
@@ -73,7 +82,7 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
 
 /// The program is built together with the tests: Cargo joins the features of all packages that it builds at once, so
 /// each dependency is compiled once for both.
-fn build() -> Outcome {
+pub(crate) fn build() -> Outcome {
     let mut command = Command::new(cargo());
     command.current_dir(root()).args(["build", "--workspace", "--bins", "--tests"]);
     step(&mut command, WORK_TIME_MAX)
@@ -108,6 +117,11 @@ struct Tally {
 impl Tally {
     fn summary(&self) -> String {
         format!("{} passed, {} failed", self.passed, self.failed)
+    }
+
+    fn add(&mut self, passed: u64, failed: u64) {
+        self.passed += passed;
+        self.failed += failed;
     }
 
     /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`; other lines say nothing.

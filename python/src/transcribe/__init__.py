@@ -1,0 +1,1 @@
+"""Transcription as a task type of a `parallel_framework` engine: see `transcribe.tasks`."""
