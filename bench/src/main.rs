@@ -11,9 +11,11 @@ mod idle;
 mod process;
 mod runaway;
 mod setup;
+mod speech;
 mod table;
 mod tiny;
 mod waiting;
+mod whisper;
 mod words;
 
 use table::Row;
@@ -30,11 +32,17 @@ const MEASUREMENTS: &[Measurement] = &[
     ("words", words::throughput),
     ("process", process::fresh),
     ("runaway", runaway::recovery),
+    ("pocketsphinx", speech::pocketsphinx),
+    ("whisper", speech::whisper),
 ];
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|role| role == whisper::ROLE) {
+        return whisper::serve(&arguments[1..]);
+    }
     let wanted: Vec<String> =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+        arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect();
     let mut rows = Vec::new();
     for (name, measure) in MEASUREMENTS {
         if wanted.is_empty() || wanted.iter().any(|one| one == name) {

@@ -21,16 +21,28 @@ const DISTANCE_COST_MS: u64 = 300;
 const TARGET_MS_MAX: u64 = 10 * 366 * 24 * 3_600_000;
 /// The longest stretch that a recogniser takes at once: Whisper's own length.
 const WINDOW_MS_MAX: u64 = 30_000;
+/// How far from its end a window is searched for a silence: shorter windows cost Whisper as much as long ones.
+const WINDOW_SEARCH_MS: u64 = 8_000;
 /// A search for silence looks at least this far, if the pieces are long enough.
 const SEARCH_MS_MIN: u64 = 10_000;
 
 /// How long pieces shall be, and how far from that end a silence is looked for.
-#[expect(clippy::struct_field_names, reason = "units come last, and all are milliseconds")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
     target_ms: u64,
     before_ms: u64,
     after_ms: u64,
+    counts_from: CountsFrom,
+}
+
+/// What the length of a piece counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CountsFrom {
+    /// The last cut; a blind cut may lie as late as one in silence. Overlaps come on top.
+    Cut,
+    /// The start of the piece, its overlap included. A blind cut lies at the target at the latest, so that there is room for
+    /// the overlap after it.
+    Start,
 }
 
 impl Rule {
@@ -39,13 +51,15 @@ impl Rule {
         let target_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
         let target_ms = target_ms.clamp(1, TARGET_MS_MAX);
         let search_ms = (target_ms / 20).max(SEARCH_MS_MIN).min(target_ms / 2);
-        Self { target_ms, before_ms: search_ms, after_ms: search_ms }
+        let counts_from = CountsFrom::Cut;
+        Self { target_ms, before_ms: search_ms, after_ms: search_ms, counts_from }
     }
 
     /// Windows of at most 30 s, overlaps included.
     pub fn windows() -> Self {
-        let target_ms = WINDOW_MS_MAX - 2 * OVERLAP_MS;
-        Self { target_ms, before_ms: target_ms / 2, after_ms: 0 }
+        let target_ms = WINDOW_MS_MAX - OVERLAP_MS;
+        let counts_from = CountsFrom::Start;
+        Self { target_ms, before_ms: WINDOW_SEARCH_MS, after_ms: OVERLAP_MS, counts_from }
     }
 
     fn overlap_ms(self) -> u64 {
@@ -62,14 +76,22 @@ pub fn cuts(loudness: &Loudness, within: Span, rule: Rule) -> Vec<Span> {
     let mut pieces = Vec::new();
     let mut cut_ms = within.start_ms;
     let mut start_ms = within.start_ms;
-    while within.end_ms - cut_ms > rule.target_ms + rule.after_ms {
-        let aim_ms = cut_ms + rule.target_ms;
+    loop {
+        let (from_ms, blind_after_ms) = match rule.counts_from {
+            CountsFrom::Cut => (cut_ms, rule.after_ms),
+            CountsFrom::Start => (start_ms, 0),
+        };
+        if within.end_ms - from_ms <= rule.target_ms + rule.after_ms {
+            break;
+        }
+        let aim_ms = from_ms + rule.target_ms;
         // At least a millisecond further than the last cut.
         let first_ms = (aim_ms - rule.before_ms).max(cut_ms + 1);
         let search = Span::new(first_ms, aim_ms + rule.after_ms);
+        let blind = Span::new(first_ms, aim_ms + blind_after_ms);
         let (next_ms, overlap_ms) = match best_silence(loudness, search, aim_ms) {
             Some(silence) => (middle(silence), 0),
-            None => (middle(loudness.quietest(search, GAP_MS_MIN)), rule.overlap_ms()),
+            None => (middle(loudness.quietest(blind, GAP_MS_MIN)), rule.overlap_ms()),
         };
         let next_ms = next_ms.clamp(search.start_ms, search.end_ms);
         pieces.push(Span::new(start_ms, (next_ms + overlap_ms).min(within.end_ms)));
@@ -147,6 +169,18 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_as_long_as_a_recogniser_takes() {
+        // Sentences of 4 s: the last pause within 30 s is taken.
+        let talk = recording(&[4000, 400].repeat(20));
+        let windows = show(&talk, Rule::windows());
+        assert_eq!(windows, [(0, 26_200), (26_200, 52_600), (52_600, 79_000), (79_000, 88_000)]);
+        // Without one there is room for the overlap on each side.
+        let steady = show(&recording(&[70_000]), Rule::windows());
+        assert!(steady.iter().all(|(start, end)| end - start <= WINDOW_MS_MAX), "{steady:?}");
+        assert_eq!(steady.len(), 4);
+    }
+
+    #[test]
     fn no_length_is_too_long() {
         for ms in [17_568_327_689_247_192_016, u64::MAX, 0] {
             let rule = Rule::chunks(Duration::from_millis(ms));
@@ -170,13 +204,13 @@ mod tests {
             let pieces = cuts(&loudness, all, rule);
             prop_assert_eq!(pieces[0].start_ms, 0);
             prop_assert_eq!(pieces.last().unwrap().end_ms, all.end_ms);
-            let most_ms = rule.target_ms + rule.after_ms + 2 * rule.overlap_ms();
+            let most_ms = match is_window {
+                true => WINDOW_MS_MAX,
+                false => rule.target_ms + rule.after_ms + 2 * rule.overlap_ms(),
+            };
             for piece in &pieces {
                 prop_assert!(piece.len_ms() <= most_ms);
                 prop_assert!(!piece.is_empty() || all.is_empty());
-            }
-            if is_window {
-                prop_assert!(most_ms <= WINDOW_MS_MAX);
             }
             for pair in pieces.windows(2) {
                 prop_assert!(pair[0].start_ms < pair[1].start_ms || pair[1].start_ms == 0);

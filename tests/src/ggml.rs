@@ -21,10 +21,28 @@ pub const TINY: Sizes = Sizes { state: 64, heads: 2, audio_layers: 4, text_layer
 /// Large enough that its encoder takes seconds in a window.
 pub const HEAVY: Sizes = Sizes { state: 512, heads: 8, audio_layers: 12, text_layers: 2 };
 
+/// That of the published model `base`.
+pub const BASE: Sizes = Sizes { state: 512, heads: 8, audio_layers: 6, text_layers: 6 };
+
+/// What the decoder says to whatever it hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Says {
+    /// Whatever chance wants, for as long as it may.
+    Anything,
+    /// That the text is over, at once: what is left is the work of the encoder.
+    Nothing,
+    /// The same after any short time: the library goes on from there, again and again.
+    Little,
+}
+
 /// Of all multilingual models but the newest.
 const VOCABULARY: u32 = 51_865;
 /// Tokens that are text; the others are marks.
 const TEXTS: u32 = 50_257;
+/// The mark that ends a text: the first after the texts.
+const END_OF_TEXT: u32 = TEXTS;
+/// The mark of the time 0.00; each further one is two hundredths of a second later.
+const TIME_ZERO: u32 = 50_364;
 /// Where GPT-2's vocabulary has the space.
 const SPACE: u32 = 220;
 const AUDIO_CONTEXT: u32 = 1500;
@@ -43,6 +61,11 @@ pub enum Numbers {
 
 /// A whole model file. With weights of 32 bits whisper.cpp aborts the process that loads it.
 pub fn model(sizes: Sizes, weights: Numbers) -> Vec<u8> {
+    saying(sizes, weights, Says::Anything)
+}
+
+/// The same, with a decoder that says this.
+pub fn saying(sizes: Sizes, weights: Numbers, says: Says) -> Vec<u8> {
     let Sizes { state, heads, audio_layers, text_layers } = sizes;
     let mut file = File { bytes: Vec::new(), weights, seed: 1 };
     file.numbers(&[0x6767_6d6c, VOCABULARY, AUDIO_CONTEXT, state, heads, audio_layers]);
@@ -69,8 +92,26 @@ pub fn model(sizes: Sizes, weights: Numbers) -> Vec<u8> {
         file.block(&format!("encoder.blocks.{layer}"), state, &["attn"]);
     }
     file.single("decoder.positional_embedding", &[state, TEXT_CONTEXT]);
-    file.weight("decoder.token_embedding.weight", &[state, VOCABULARY]);
-    file.norm("decoder.ln", state);
+    match says {
+        Says::Anything => {
+            file.weight("decoder.token_embedding.weight", &[state, VOCABULARY]);
+            file.norm("decoder.ln", state);
+        }
+        Says::Nothing | Says::Little => {
+            // The decoder's last state is the same whatever it heard, and points at the end. Only the first token cannot be
+            // that: it is a time.
+            let row = |token| match token {
+                END_OF_TEXT => 1.0,
+                TIME_ZERO if says == Says::Nothing => 0.5,
+                _ => 0.0,
+            };
+            let rows = (0..VOCABULARY).flat_map(|token| vec![row(token); state as usize]);
+            file.tensor("decoder.token_embedding.weight", &[state, VOCABULARY], weights, rows);
+            let width = state as usize;
+            file.tensor("decoder.ln.weight", &[state], Numbers::F32, vec![0.0; width]);
+            file.tensor("decoder.ln.bias", &[state], Numbers::F32, vec![1.0; width]);
+        }
+    }
     for layer in 0..text_layers {
         file.block(&format!("decoder.blocks.{layer}"), state, &["attn", "cross_attn"]);
     }
@@ -121,20 +162,31 @@ impl File {
     }
 
     fn weight(&mut self, name: &str, shape: &[u32]) {
-        self.tensor(name, shape, self.weights);
+        self.chance(name, shape, self.weights);
     }
 
     fn single(&mut self, name: &str, shape: &[u32]) {
-        self.tensor(name, shape, Numbers::F32);
+        self.chance(name, shape, Numbers::F32);
     }
 
-    fn tensor(&mut self, name: &str, shape: &[u32], numbers: Numbers) {
+    fn chance(&mut self, name: &str, shape: &[u32], numbers: Numbers) {
+        let values: Vec<f32> =
+            (0..shape.iter().product::<u32>()).map(|_| self.random() * 0.2).collect();
+        self.tensor(name, shape, numbers, values);
+    }
+
+    fn tensor(
+        &mut self,
+        name: &str,
+        shape: &[u32],
+        numbers: Numbers,
+        values: impl IntoIterator<Item = f32>,
+    ) {
         let length = u32::try_from(name.len()).expect("short");
         self.numbers(&[u32::try_from(shape.len()).expect("few"), length, numbers as u32]);
         self.numbers(shape);
         self.bytes.extend(name.as_bytes());
-        for _ in 0..shape.iter().product::<u32>() {
-            let value = self.random() * 0.2;
+        for value in values {
             match numbers {
                 Numbers::F32 => self.bytes.extend(value.to_le_bytes()),
                 Numbers::F16 => self.bytes.extend(half(value).to_le_bytes()),

@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use pframe_core::fault::Code;
 use pframe_core::job::{Chunking, Grant};
 use pframe_host::Job;
-use pframe_tests::ggml::{HEAVY, Numbers, TINY, model};
-use pframe_tests::house::{House, files_job, wait, with_parameters, with_timeout};
+use pframe_tests::ggml::{BASE, HEAVY, Numbers, Says, Sizes, TINY, model, saying};
+use pframe_tests::house::{
+    House, config, files_job, isolation, wait, with_parameters, with_timeout,
+};
+use pframe_tests::program::binary;
 use pframe_tests::sound::{RATE, turns, wav};
 use pframe_tests::speech::{add_file, house};
 use serde_json::{Value, json};
@@ -26,11 +29,13 @@ static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let models = folder.path().join("models");
     let whole = model(TINY, Numbers::F16);
-    let files: [(&str, Vec<u8>); 5] = [
+    let files: [(&str, Vec<u8>); 6] = [
         ("tiny", whole.clone()),
         ("heavy", model(HEAVY, Numbers::F16)),
         ("truncated", whole[..whole.len() / 2].to_vec()),
         ("singles", model(TINY, Numbers::F32)),
+        // A model of two layers is taken for a distilled one, which knows no times.
+        ("little", saying(Sizes { text_layers: 3, ..TINY }, Numbers::F16, Says::Little)),
         ("noise", [&whole[..4], &[0xa5; 100_000]].concat()),
     ];
     for (name, bytes) in files {
@@ -145,4 +150,31 @@ fn a_file_that_is_no_whole_model_hurts_only_its_own_process() {
         );
     }
     assert!(!listener("hear", 0, "tiny", "").starts_with("Error"), "the next model is fine");
+}
+
+#[test]
+fn a_model_that_begins_again_and_again_is_stopped() {
+    let fault = STAGE.house.run(transcription("little", Some("en"))).fault();
+    let message = fault.guest_message.expect("the handler says why");
+    assert!(message.as_str().contains("begins again and again: 16 times"), "{}", message.as_str());
+}
+
+/// Each seat has buffers of its own: a limit that is right for one size of model, or for one seat, is not for another.
+#[test]
+fn a_model_of_the_size_of_base_has_room_for_four_seats() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("base");
+    fs::write(&file, saying(BASE, Numbers::F16, Says::Nothing)).unwrap();
+    let models = folder.path().join("models");
+    add_file(&models, "base", &file, "whisper");
+    let settings = "speech: { recognisers: 4 }\ntenants: { default: { grants: [speech] } }";
+    let house = House::with(|builder| {
+        let builder = builder.config(config(settings)).worker_program(binary());
+        builder.isolation(isolation()).models_dir(&models)
+    });
+    let jobs = (0..4).map(|_| house.engine.submit(transcription("base", Some("en"))).unwrap());
+    let jobs: Vec<_> = jobs.collect();
+    for job in jobs {
+        wait(&job).unwrap();
+    }
 }

@@ -28,7 +28,7 @@ const PAGE: &str = "target/bench.md";
 /// Builds, measures, and writes the page.
 pub(crate) fn main(names: &[String]) -> Outcome {
     guests::build(&guests::Request::default())?;
-    packages::for_building()?;
+    packages::for_measuring()?;
     build()?;
     let of_house: Vec<&String> = names.iter().filter(|name| *name != SCHEDULER).collect();
     let mut page = String::from("# Measured by `cargo xtask bench`\n");

@@ -1,6 +1,6 @@
 //! Debian's packages that are needed beside Rust.
 //!
-//! Owns: the two lists, each with its reason.
+//! Owns: the three lists, each with its reason.
 //! Never: asks for more than the step at hand needs.
 
 use crate::Outcome;
@@ -22,5 +22,15 @@ pub(crate) fn for_testing() -> Outcome {
         packages: &["ffmpeg", "flite", "libpocketsphinx3", "pocketsphinx-en-us"],
         purpose: "recordings for the tests are spoken and packed here, and heard; none lies in the repository",
         oldest: ("flite", (2, 0)),
+    })
+}
+
+/// What the host is measured against: the ways that people had before.
+pub(crate) fn for_measuring() -> Outcome {
+    for_testing()?;
+    ensure(&Wanted {
+        packages: &["parallel", "pocketsphinx", "python3-pocketsphinx"],
+        purpose: "recognition of speech is measured against GNU parallel and a Python thread pool",
+        oldest: ("pocketsphinx", (0, 0)),
     })
 }

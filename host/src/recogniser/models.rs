@@ -75,8 +75,9 @@ impl Family {
         let (process, seat) = match self {
             // 91 MB are seen; a long window in noise takes more.
             Self::PocketSphinx => (ByteSize::mib(256), ByteSize::mib(512)),
-            // A state of large-v3 takes some 600 MB, one of tiny 60.
-            Self::Whisper => (ByteSize::mib(512), ByteSize(model.bytes() / 2 + (512 << 20))),
+            // A state reserves 500 MB for the plans of its six graphs and hardly touches them; then come some 180 MB of buffers
+            // with base, and 600 with large-v3.
+            Self::Whisper => (ByteSize::mib(512), ByteSize(model.bytes() / 2 + (768 << 20))),
             Self::Scripted => (ByteSize::mib(128), ByteSize::mib(64)),
         };
         ByteSize(process.bytes() + model.bytes() * 2 + seat.bytes() * u64::from(seats))

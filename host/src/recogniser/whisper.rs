@@ -16,6 +16,7 @@ use std::ptr::null_mut;
 
 use pframe_speech::{SAMPLE_RATE, SAMPLES_PER_MS, Word};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use whisper_rs::whisper_rs_sys::{whisper_context, whisper_state};
 use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState,
     WhisperTokenId, get_lang_id, get_lang_str,
@@ -25,6 +26,9 @@ use super::engine::{Heard, Options, Problem, Recogniser};
 
 /// Windows that are shorter are filled up with silence: the library refuses them.
 const SAMPLES_MIN: usize = SAMPLE_RATE as usize + SAMPLE_RATE as usize / 10;
+/// Passes of the encoder over one window. The library begins anew where the text it found ends: mostly once or twice; a
+/// model that always finds a little would hold a processor for many minutes.
+const PASSES_MAX: u32 = 16;
 /// Ways to go on that may be looked at.
 const BEAM_MAX: u32 = 8;
 
@@ -128,20 +132,23 @@ impl Recogniser for Whisper {
         let mut data: Vec<f32> = samples.iter().map(|it| f32::from(*it) / 32_768.0).collect();
         data.resize(data.len().max(SAMPLES_MIN), 0.0);
         let mut parameters = parameters(options, self.is_multilingual);
-        let mut was_cancelled = false;
-        let mut ask: &mut dyn FnMut() -> bool = &mut || {
-            was_cancelled |= is_cancelled();
-            was_cancelled
-        };
-        let asking: *mut &mut dyn FnMut() -> bool = &raw mut ask;
-        // SAFETY: `ask` outlives the call below, which alone uses the pointer, on this thread.
+        let mut watch = Watch { is_cancelled, was_cancelled: false, passes: 0 };
+        let watching: *mut Watch<'_> = &raw mut watch;
+        // SAFETY: `watch` outlives the call below, which alone uses the pointer, on this thread.
         unsafe {
             parameters.set_abort_callback(Some(should_stop));
-            parameters.set_abort_callback_user_data(asking.cast());
+            parameters.set_abort_callback_user_data(watching.cast());
+            parameters.set_start_encoder_callback(Some(may_begin));
+            parameters.set_start_encoder_callback_user_data(watching.cast());
         }
         let result = self.state.full(parameters, &data);
-        if was_cancelled {
+        if watch.was_cancelled {
             return Err(Problem::Cancelled);
+        }
+        if watch.passes > PASSES_MAX {
+            let what =
+                format!("the model begins again and again: {PASSES_MAX} times in one window");
+            return Err(Problem::Failed(what));
         }
         result.map_err(|error| Problem::Failed(error.to_string()))?;
         let language = get_lang_str(self.state.full_lang_id_from_state()).map(str::to_owned);
@@ -150,11 +157,40 @@ impl Recogniser for Whisper {
     }
 }
 
+/// What the library's callbacks look at.
+struct Watch<'a> {
+    is_cancelled: &'a mut dyn FnMut() -> bool,
+    was_cancelled: bool,
+    /// Of the encoder, over this window.
+    passes: u32,
+}
+
+impl Watch<'_> {
+    fn should_stop(&mut self) -> bool {
+        self.was_cancelled |= (self.is_cancelled)();
+        self.was_cancelled
+    }
+
+    fn may_begin(&mut self) -> bool {
+        self.passes += 1;
+        self.passes <= PASSES_MAX && !self.should_stop()
+    }
+}
+
 /// What the library calls to ask whether it shall stop.
-unsafe extern "C" fn should_stop(asking: *mut c_void) -> bool {
+unsafe extern "C" fn should_stop(watching: *mut c_void) -> bool {
     // SAFETY: the library hands back what `recognise` gave it, while that still lives.
-    let ask = unsafe { &mut *asking.cast::<&mut dyn FnMut() -> bool>() };
-    ask()
+    unsafe { &mut *watching.cast::<Watch<'_>>() }.should_stop()
+}
+
+/// What the library calls before each pass of its encoder.
+unsafe extern "C" fn may_begin(
+    _: *mut whisper_context,
+    _: *mut whisper_state,
+    watching: *mut c_void,
+) -> bool {
+    // SAFETY: as above.
+    unsafe { &mut *watching.cast::<Watch<'_>>() }.may_begin()
 }
 
 fn parameters(options: &Options, is_multilingual: bool) -> FullParams<'_, '_> {
