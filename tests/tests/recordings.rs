@@ -161,6 +161,12 @@ fn ogg_vorbis_is_read() {
 }
 
 #[test]
+fn opus_is_read() {
+    check_container("talk.opus", &["-c:a", "libopus", "-b:a", "64k"], 16);
+    check_container("talk.ogg", &["-c:a", "libopus", "-b:a", "64k"], 16);
+}
+
+#[test]
 fn mp3_is_read() {
     check_container("talk.mp3", &["-b:a", "128k"], 32);
 }

@@ -10,7 +10,7 @@ use crate::apt::{Wanted, ensure};
 pub(crate) fn for_building() -> Outcome {
     ensure(&Wanted {
         packages: &["cmake", "g++"],
-        purpose: "whisper.cpp is built from its sources (`--no-default-features` does without)",
+        purpose: "whisper.cpp and libopus are built from their sources (`--no-default-features` does without)",
         oldest: ("cmake", (3, 12)),
     })
 }

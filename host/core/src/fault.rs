@@ -90,7 +90,7 @@ codes! {
     TooManyChunks = 107, Job, Never, "job.too_many_chunks", "the input is cut into too many chunks", "choose a larger chunk size";
     QuotaExceeded = 108, Job, Never, "job.quota", "the tenant has too many jobs queued", "wait for some to end, or raise `max_queued` of the tenant";
     ConfigInvalid = 109, Job, Never, "config.invalid", "the configuration is not valid", "correct the places listed; `pframe-host config show` prints what is in force";
-    Recording = 110, Job, Never, "job.recording", "a recording cannot be decoded", "check the file; wav, flac, ogg/vorbis, mp3 and m4a/mp4 are read, `ffmpeg -i IN -ar 16000 -ac 1 OUT.wav` turns others into wav";
+    Recording = 110, Job, Never, "job.recording", "a recording cannot be decoded", "check the file; wav, flac, ogg (vorbis, opus), mp3 and m4a/mp4 are read, `ffmpeg -i IN -ar 16000 -ac 1 OUT.wav` turns others into wav";
     RecordingLimit = 111, Job, Never, "job.recording_limit", "a recording is longer, or needs more to be decoded, than this host takes", "cut it into files that are shorter";
     ModelMissing = 112, Job, Never, "job.model_missing", "there is no such model for speech recognition", "`pframe-host models list` shows those that are there";
     ModelName = 113, Job, Never, "models.name", "the model cannot be added or removed under this name", "choose another name";

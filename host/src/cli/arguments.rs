@@ -180,7 +180,7 @@ pub(super) struct ServeArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct TranscribeArguments {
-    /// Recordings (wav, flac, ogg, mp3, m4a, mp4), and directories of them
+    /// Recordings (wav, flac, ogg, opus, mp3, m4a, mp4), and directories of them
     #[arg(required = true, value_name = "INPUT")]
     pub(super) inputs: Vec<PathBuf>,
     /// Where the transcript goes: a file, or a directory for several; without it stdout

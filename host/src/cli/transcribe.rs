@@ -32,7 +32,7 @@ const TASK: &str = "audio-transcription";
 /// The model of whoever asks for none.
 const MODEL: &str = "base";
 /// Files of a directory that are taken for recordings.
-const EXTENSIONS: [&str; 8] = ["wav", "flac", "ogg", "oga", "mp3", "m4a", "mp4", "aac"];
+const EXTENSIONS: [&str; 9] = ["wav", "flac", "ogg", "oga", "opus", "mp3", "m4a", "mp4", "aac"];
 /// Length of the pieces where nothing is said.
 const LENGTH: Duration = Duration::from_mins(10);
 /// A handler mostly waits for recognisers: so little of a core is its own.

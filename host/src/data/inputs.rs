@@ -142,7 +142,7 @@ fn media_type(path: &Path) -> Option<&'static str> {
         "wav" => "audio/wav",
         "mp3" => "audio/mpeg",
         "flac" => "audio/flac",
-        "ogg" => "audio/ogg",
+        "ogg" | "oga" | "opus" => "audio/ogg",
         "m4a" => "audio/mp4",
         "mp4" => "video/mp4",
         "png" => "image/png",

@@ -8,6 +8,7 @@ use std::io::{Read, Seek};
 use pframe_speech::SAMPLE_RATE;
 use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
@@ -161,14 +162,22 @@ impl Track {
             check_channels(channels.count())?;
         }
         let options = AudioDecoderOptions::default();
-        let decoder = symphonia::default::get_codecs()
-            .make_audio_decoder(parameters, &options)
-            .map_err(|error| match error {
+        let decoder =
+            codecs().make_audio_decoder(parameters, &options).map_err(|error| match error {
                 Error::Unsupported(_) => unreadable("its codec is not known here"),
                 other => other.into(),
             })?;
         Ok(Self { id: track.id, decoder })
     }
+}
+
+/// All that symphonia decodes by itself, and Opus.
+fn codecs() -> CodecRegistry {
+    let mut codecs = CodecRegistry::new();
+    symphonia::default::register_enabled_codecs(&mut codecs);
+    #[cfg(feature = "opus")]
+    codecs.register_audio_decoder::<symphonia_adapter_libopus::OpusDecoder>();
+    codecs
 }
 
 fn check_rate(rate: u32) -> Result<(), Problem> {
