@@ -530,7 +530,6 @@ pub(crate) fn b23() -> Vec<Vec<u8>> {
         "(tag) (func (throw 0))",
         "(type (struct))",
         "(func (param (ref func)))",
-        "(global i32 (i32.add (i32.const 1) (i32.const 2)))",
         "(func (param v128) (result v128) (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))",
     ];
     each(features, |fields| Guest::running("").before(&format!("(core module {fields})")))

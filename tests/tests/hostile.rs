@@ -576,12 +576,6 @@ fn b23_c09_m03_m14_features_that_are_off_are_refused_by_name() {
         ],
     );
     feature(
-        "(global i32 (i32.add (i32.const 1) (i32.const 2)))",
-        &expect![
-            "component.malformed failed to parse WebAssembly module: constant expression required: non-constant operator: i32.add"
-        ],
-    );
-    feature(
         "(func (param v128) (result v128)
           (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))",
         &expect![
