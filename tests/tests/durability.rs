@@ -345,6 +345,18 @@ fn x12_a_disk_that_is_really_full_loses_nothing() {
 }
 
 #[test]
+fn x12_a_run_that_a_full_disk_brought_down_to_its_last_word_begins_anew() {
+    let place = brief();
+    let full = "result-write=return(enospc);journal-finish-before=return(enospc)";
+    place.run_in(&["run", "jobs.yaml", "-q"], ("FAILPOINTS", full)).expect_code(5);
+    assert_eq!(place.read("out/large"), None);
+    // Every job has ended, one of them for want of room, and that the run is over could not be written down.
+    place.run(&["run", "jobs.yaml", "-q"]).expect_code(4);
+    assert_eq!(place.read("out/large").map(|bytes| bytes.len()), Some(200_000));
+    History::read(&place.state()).check_done();
+}
+
+#[test]
 fn x06_a_state_directory_that_can_only_be_read_is_refused() {
     let place = brief();
     place.run(&["run", "jobs.yaml", "-q"]).expect_code(4);

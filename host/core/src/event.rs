@@ -175,6 +175,23 @@ impl Event {
         }
     }
 
+    /// Where a job ended with this event: why without a result, if it has none.
+    pub fn ending(&self) -> Option<Option<&Fault>> {
+        match self {
+            Self::JobCompleted { .. } => Some(None),
+            Self::JobFailed { fault, .. } | Self::JobCancelled { fault, .. } => Some(Some(fault)),
+            Self::JobAccepted { .. }
+            | Self::ChunksPlanned { .. }
+            | Self::StopRequested { .. }
+            | Self::ResultPublished { .. }
+            | Self::AttemptStarted { .. }
+            | Self::AttemptSucceeded { .. }
+            | Self::CutSucceeded { .. }
+            | Self::AttemptFailed { .. }
+            | Self::AttemptReturned { .. } => None,
+        }
+    }
+
     /// The output that travels with the event, for the journal's column.
     pub fn inline_bytes(&self) -> Option<&Arc<[u8]>> {
         match self {

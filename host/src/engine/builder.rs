@@ -4,31 +4,29 @@
 //! Never: reads the environment, the home directory or a terminal; a program does that and says so here.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use pframe_core::config::{Config, Count, Isolation, SchedulerKind};
-use pframe_core::event::Record;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::TenantName;
 use pframe_core::job::CHUNKS_MAX;
 use pframe_core::resources::Capacity;
-use pframe_core::scheduler::{Decision, Scheduler, Settings, TenantSettings};
-use pframe_core::units::{ByteSize, CpuCores, Timestamp};
+use pframe_core::scheduler::{Settings, TenantSettings};
+use pframe_core::units::{ByteSize, CpuCores};
 
 use super::Reporter;
 use super::clock::Clock;
 use super::control::Control;
 use super::ledger::Ledger;
 use super::leftovers::Leftovers;
+use super::recovery::{State, Work, recover};
 use super::run::{Engine, Shared};
 use super::workbench::Workbench;
 use crate::capability::progress::ProgressBoard;
-use crate::data::results::{Durability, ResultStore};
-use crate::executor::{Executor, LogStore, ProcessExecutor, Site, ThreadExecutor, WorkerProgram};
+use crate::executor::{Executor, ProcessExecutor, Site, ThreadExecutor, WorkerProgram};
 use crate::inbox::Inbox;
 use crate::inference::{Inference, InferenceSettings};
-use crate::journal::{HostLock, Journal, MemoryJournal, NewRun, SqliteJournal};
 use crate::machine::Machine;
 use crate::process::errand::ErrandProgram;
 use crate::process::group;
@@ -46,15 +44,6 @@ const ATTEMPTS_MAX: u32 = 4096;
 const WARM_PER_WORKER: usize = 2;
 /// The most memory that a 32-bit guest can have.
 const GUEST_MEMORY_MAX: ByteSize = ByteSize::gib(4);
-
-/// Which recorded work to go on with.
-#[derive(Debug, Clone)]
-pub(crate) enum Work {
-    /// The unfinished run of this key, else a new run.
-    Keyed(NewRun),
-    /// This unfinished run.
-    Run(i64),
-}
 
 /// Collects settings for an [`Engine`].
 #[derive(Default)]
@@ -251,7 +240,7 @@ impl Prepared {
         };
         let executor = executor(site, &workbench, builder.worker_program.take())?;
         let clock = Clock::start(state.newest);
-        let (scheduler, recovered) = recover(&state.records, clock, &workbench, &ledger)?;
+        let (scheduler, recovered) = recover(&state.records, scheduler_settings(&workbench), clock, &workbench, &ledger)?;
         builder.reporters.iter_mut().for_each(|reporter| reporter.begin(&state.records));
         let mut leftovers = Leftovers::new(state.results.clone());
         leftovers.recover(&state.records);
@@ -341,103 +330,6 @@ impl Sizes {
         };
         Self { workers, attempts, capacity }
     }
-}
-
-/// What lies on disk, or stands for it.
-struct State {
-    lock: Option<HostLock>,
-    journal: Box<dyn Journal>,
-    records: Vec<Record>,
-    last_seq: u64,
-    newest: Timestamp,
-    run: Option<i64>,
-    jobs_wanted: u64,
-    results: ResultStore,
-    logs: Option<LogStore>,
-}
-
-impl State {
-    fn open(state_dir: Option<&Path>, scratch: &Path, work: Option<&Work>) -> Result<Self, Fault> {
-        match state_dir {
-            Some(state_dir) => Self::durable(state_dir, work),
-            None => Self::volatile(scratch),
-        }
-    }
-
-    fn durable(state_dir: &Path, work: Option<&Work>) -> Result<Self, Fault> {
-        std::fs::create_dir_all(state_dir).map_err(|error| {
-            Fault::new(Code::StateUnusable).detail(format!("`{}`: {error}", state_dir.display()))
-        })?;
-        let lock = HostLock::take(state_dir)?;
-        let mut journal = SqliteJournal::open(state_dir)?;
-        let now = Clock::start(Timestamp::default()).now();
-        let records = match work {
-            Some(Work::Run(run)) => journal.continue_run_id(*run)?,
-            Some(Work::Keyed(new)) => match journal.continue_run(&new.key)? {
-                Some(records) => records,
-                None => begin(&mut journal, new.clone(), now)?,
-            },
-            None => begin(&mut journal, NewRun::default(), now)?,
-        };
-        let results = ResultStore::open_at(&state_dir.join("results"), Durability::Synced)?;
-        results.sweep();
-        Ok(Self {
-            lock: Some(lock),
-            last_seq: journal.last_seq(),
-            newest: records.last().map_or(Timestamp::default(), |record| record.at),
-            run: Some(journal.run()),
-            jobs_wanted: journal.jobs_wanted()?,
-            logs: Some(LogStore::of_run(state_dir, journal.run())),
-            journal: Box::new(journal),
-            records,
-            results,
-        })
-    }
-
-    /// Large results still need files; they go with the last handle to a result.
-    fn volatile(scratch: &Path) -> Result<Self, Fault> {
-        Ok(Self {
-            lock: None,
-            journal: Box::new(MemoryJournal),
-            records: Vec::new(),
-            last_seq: 0,
-            newest: Timestamp::default(),
-            run: None,
-            jobs_wanted: 0,
-            results: ResultStore::passing_in(scratch)?,
-            logs: None,
-        })
-    }
-}
-
-fn begin(journal: &mut SqliteJournal, new: NewRun, now: Timestamp) -> Result<Vec<Record>, Fault> {
-    journal.begin_run(new, now)?;
-    Ok(Vec::new())
-}
-
-/// Brings a scheduler to where an earlier process left it, and gets ready what its jobs need.
-fn recover(
-    records: &[Record],
-    clock: Clock,
-    workbench: &Workbench,
-    ledger: &Ledger,
-) -> Result<(Scheduler, Option<Decision>), Fault> {
-    let settings = scheduler_settings(workbench);
-    if records.is_empty() {
-        return Ok((Scheduler::new(settings), None));
-    }
-    let mut scheduler = Scheduler::replay(settings, records)?;
-    ledger.recover(records)?;
-    let unfinished: Vec<_> = {
-        let report = ledger.report();
-        let open = report.jobs().into_iter().filter(|job| scheduler.state(&job.spec.id).is_some());
-        open.map(|job| Arc::clone(&job.spec)).collect()
-    };
-    for spec in &unfinished {
-        workbench.registry.restore(&spec.tenant, &spec.task.component)?;
-    }
-    let decision = scheduler.recover(clock.now());
-    Ok((scheduler, Some(decision)))
 }
 
 fn scheduler_settings(workbench: &Workbench) -> Settings {

@@ -11,6 +11,7 @@ mod events;
 mod handle;
 mod ledger;
 mod leftovers;
+mod recovery;
 mod run;
 mod workbench;
 
@@ -22,7 +23,8 @@ pub use run::Engine;
 pub(crate) use run::Remote;
 pub use workbench::TaskInfo;
 
-pub(crate) use builder::{Prepared, Work};
+pub(crate) use builder::Prepared;
+pub(crate) use recovery::Work;
 pub(crate) use workbench::Workbench;
 
 use pframe_core::event::Record;
