@@ -69,6 +69,22 @@ jobs:
     task_type: command
     input_data: { files: ["many/*.txt"] }
     output: { path: out/joined }
+  - id: of-big
+    task_type: evil
+    input_data: { job: big }
+    parameters: { do: echo }
+    chunking: { strategy: size, size: 64KiB, boundary: byte }
+    output: { path: out/of-big }
+  - id: of-two
+    task_type: word-count
+    input_data: { jobs: [plain, of-big] }
+    depends_on: slow
+    chunking: { strategy: size, size: 8KiB, boundary: byte }
+    output: { path: out/of-two }
+  - id: in-vain
+    task_type: evil
+    input_data: { job: failing }
+    parameters: { do: echo }
 "#;
 
 /// A place with the jobs in `jobs.yaml`.

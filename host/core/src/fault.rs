@@ -142,6 +142,7 @@ codes! {
     Cancelled = 601, Job, Never, "cancelled.user", "the job was cancelled", "run it again when wanted";
     JobStopped = 602, Job, Never, "cancelled.job_failed", "stopped because another chunk of its job failed", "see that chunk; `on_failure: continue` keeps the others";
     Drained = 603, Job, Never, "cancelled.drained", "the host was stopped before the job ended", "`pframe-host resume` goes on where it stopped";
+    DependencyFailed = 604, Job, Never, "cancelled.dependency", "a job that it depends on did not complete", "see that job; nothing of this one was begun";
 }
 
 impl fmt::Display for Code {

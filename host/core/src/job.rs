@@ -30,6 +30,8 @@ pub enum InputRequest {
     Json(serde_json::Value),
     /// The bytes themselves.
     Bytes(Vec<u8>),
+    /// The results of these jobs, of the same submission.
+    Jobs(Vec<JobId>),
 }
 
 /// How an input is cut into chunks.
@@ -180,6 +182,8 @@ pub struct JobRequest {
     pub chunking: Option<Chunking>,
     /// Chunks run back to back on one reservation; `None` lets the scheduler choose.
     pub batch: Option<u32>,
+    /// It starts once these jobs of the same submission have completed; those whose results it works on need not be named.
+    pub after: Vec<JobId>,
     /// Higher goes first, within the tenant.
     pub priority: i32,
     /// On whose account.
@@ -210,6 +214,7 @@ impl JobRequest {
             parameters: serde_json::Value::Object(serde_json::Map::new()),
             chunking: None,
             batch: None,
+            after: Vec::new(),
             priority: 0,
             tenant: TenantName::default_tenant(),
             deadline: None,
@@ -220,6 +225,17 @@ impl JobRequest {
             requirements: RequirementsRequest::default(),
             output: None,
         }
+    }
+
+    /// All jobs that must have completed before this one starts, each once.
+    pub fn dependencies(&self) -> Vec<JobId> {
+        let mut all = self.after.clone();
+        if let InputRequest::Jobs(jobs) = &self.input {
+            all.extend(jobs.iter().cloned());
+        }
+        all.sort();
+        all.dedup();
+        all
     }
 }
 
@@ -267,8 +283,15 @@ pub enum SourcePlace {
         /// Modification time at acceptance, nanoseconds since the Unix epoch, within the years 1677 to 2262.
         modified_ns: i64,
     },
-    /// Bytes that came with the job.
+    /// Bytes that came with the job, or a small result of another.
     Inline(Arc<[u8]>),
+    /// The result of this job, which has not completed yet; its size is not known.
+    Job(JobId),
+    /// A large result of another job, in the results store.
+    Stored {
+        /// Names the file.
+        sha256: Digest,
+    },
 }
 
 /// The handler behind an accepted job.
@@ -317,6 +340,12 @@ pub struct JobSpec {
     pub chunking: Chunking,
     /// Chunks run back to back on one reservation; `None` lets the scheduler choose.
     pub batch: Option<u32>,
+    /// It starts once these jobs have completed.
+    #[serde(default)]
+    pub after: Arc<[JobId]>,
+    /// How many jobs of its submission depend on it: its result is kept for them.
+    #[serde(default)]
+    pub dependents: u32,
     /// Higher goes first, within the tenant.
     pub priority: i32,
     /// Per attempt.

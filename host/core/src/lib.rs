@@ -5,6 +5,7 @@
 
 pub mod chunking;
 pub mod config;
+pub mod dependencies;
 pub mod document;
 pub mod event;
 pub mod fault;

@@ -30,6 +30,7 @@ pub fn job_file() -> Json {
             "duration": duration(),
             "fuel": fuel(),
             "path": path(),
+            "job_ids": job_ids(),
             "grant": grant(),
         },
     })
@@ -127,7 +128,7 @@ fn job() -> Json {
         },
         "resource_requirements": of("resource_requirements", "what one attempt holds while it runs"),
         "output": of("output", "where the result goes; not stated: it stays in the state directory"),
-        "depends_on": { "description": "not available yet", "type": "null" },
+        "depends_on": of("job_ids", "jobs of this file that must have completed first; those whose results it works on need not be named"),
     });
     mapping("one input, one task type, one result", &["id", "task_type", "input_data"], &properties)
 }
@@ -151,8 +152,20 @@ fn input_data() -> Json {
             "text": { "description": "the text itself", "type": ["string", "number", "boolean"] },
             "json": { "description": "a value that the handler sees as compact JSON" },
             "bytes": { "description": "the bytes themselves", "type": "string", "contentEncoding": "base64" },
+            "job": of("job_ids", "the result of another job of this file"),
+            "jobs": of("job_ids", "the results of other jobs of this file"),
         },
         "patternProperties": { "_files?$": files },
+    })
+}
+
+fn job_ids() -> Json {
+    json!({
+        "anyOf": [
+            { "$ref": "#/$defs/name" },
+            { "type": "array", "minItems": 1, "maxItems": bounds::DEPENDENCIES_MAX, "items": { "$ref": "#/$defs/name" } },
+            { "type": "null" },
+        ],
     })
 }
 

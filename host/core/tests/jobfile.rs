@@ -95,7 +95,7 @@ fn a_file_full_of_mistakes_hears_of_all_of_them_at_once() {
               advice: name at least one file or pattern
             jobs.yaml:10:30: error[PF101]: `text` stands beside `files`
               in: jobs[0].input_data
-              advice: write exactly one of `files`, `text`, `json` and `bytes`
+              advice: write exactly one of `files`, `text`, `json`, `bytes` and `job`
             jobs.yaml:11:5: error[PF101]: unknown key `timout`
               in: jobs[0]
               advice: did you mean `timeout`?
@@ -138,9 +138,6 @@ fn a_file_full_of_mistakes_hears_of_all_of_them_at_once() {
               advice: choose another; the first is in line 14
             jobs.yaml:25:30: error[PF101]: aliases (`*name`) are not read
               advice: write the value out
-            jobs.yaml:26:5: error[PF101]: `depends_on` is not available yet
-              in: jobs[2]
-              advice: delete the key
             jobs.yaml:27:30: error[PF101]: unknown key `cpus`
               in: jobs[2].resource_requirements
               advice: did you mean `cpu_cores`?
@@ -188,16 +185,16 @@ fn input_is_exactly_one_thing() {
     check(
         "input_data: { files: a, text: b }",
         &expect![[r#"
-        jobs.yaml:5:29: error[PF101]: `text` stands beside `files`
-          in: jobs[0].input_data
-          advice: write exactly one of `files`, `text`, `json` and `bytes`"#]],
+            jobs.yaml:5:29: error[PF101]: `text` stands beside `files`
+              in: jobs[0].input_data
+              advice: write exactly one of `files`, `text`, `json`, `bytes` and `job`"#]],
     );
     check(
         "input_data: {}",
         &expect![[r#"
-        jobs.yaml:5:17: error[PF101]: there is no input
-          in: jobs[0].input_data
-          advice: write exactly one of `files`, `text`, `json` and `bytes`"#]],
+            jobs.yaml:5:17: error[PF101]: there is no input
+              in: jobs[0].input_data
+              advice: write exactly one of `files`, `text`, `json`, `bytes` and `job`"#]],
     );
     check(
         "input_data: { fils: a }",
@@ -380,11 +377,76 @@ fn retry_count_is_ignored_with_a_remark() {
 #[test]
 fn keys_that_are_reserved_say_so() {
     check(
-        "depends_on: [b]",
+        "chunking: { strategy: size, overlap: 1KiB }",
         &expect![[r#"
-        jobs.yaml:6:5: error[PF101]: `depends_on` is not available yet
-          in: jobs[0]
-          advice: delete the key"#]],
+            jobs.yaml:6:33: error[PF101]: `overlap` is not available yet
+              in: jobs[0].chunking
+              advice: delete the key"#]],
+    );
+}
+
+/// A file of jobs of one line each: `b: depends_on: a`.
+fn chain(jobs: &[&str]) -> String {
+    let mut text = "version: 1\njobs:\n".to_owned();
+    for job in jobs {
+        let (id, rest) = job.split_once(": ").unwrap_or((job, "input_data: { text: x }"));
+        text.push_str(&format!("  - {{ id: {id}, task_type: t, {rest} }}\n"));
+    }
+    text
+}
+
+#[test]
+fn a_job_depends_on_jobs_of_its_file_and_on_those_whose_results_it_reads() {
+    let text = chain(&[
+        "c: input_data: { jobs: [a, b] }, depends_on: a",
+        "a",
+        "b: input_data: { job: a }",
+        "d: input_data: { text: x }, depends_on: [c]",
+    ]);
+    let file = parse(text).unwrap_or_else(|problems| panic!("{problems}"));
+    let told = |job: &pframe_core::job::JobRequest| {
+        let names: Vec<_> = job.dependencies().iter().map(ToString::to_string).collect();
+        format!("{}: {}", job.id, names.join(" "))
+    };
+    let told: Vec<_> = file.jobs.iter().map(told).collect();
+    assert_eq!(told, ["c: a b", "a: ", "b: a", "d: c"]);
+}
+
+#[test]
+fn j16_cycles_and_jobs_that_are_not_there_are_named() {
+    check_file(
+        chain(&[
+            "first: input_data: { job: third }",
+            "second: input_data: { text: x }, depends_on: first",
+            "third: input_data: { text: x }, depends_on: [second, frist, nobody]",
+            "self: input_data: { job: self }",
+            "none: input_data: { jobs: [] }",
+        ]),
+        &expect![[r#"
+            jobs.yaml:7:51: error[PF101]: 0 jobs are named
+              in: jobs[4].input_data.jobs
+              advice: name 1 to 10000 jobs, or delete the key"#]],
+    );
+    check_file(
+        chain(&[
+            "first: input_data: { job: third }",
+            "second: input_data: { text: x }, depends_on: first",
+            "third: input_data: { text: x }, depends_on: [second, frist, nobody]",
+            "self: input_data: { job: self }",
+        ]),
+        &expect![[r#"
+            jobs.yaml:3:44: error[PF101]: these jobs wait for each other: `first` → `third` → `second` → `first`
+              in: jobs[0]
+              advice: take one of these dependencies away
+            jobs.yaml:5:69: error[PF101]: there is no job `frist` in this file
+              in: jobs[2]
+              advice: did you mean `first`?
+            jobs.yaml:5:69: error[PF101]: there is no job `nobody` in this file
+              in: jobs[2]
+              advice: name a job of this file
+            jobs.yaml:6:43: error[PF101]: `self` waits for itself
+              in: jobs[3]
+              advice: take one of these dependencies away"#]],
     );
 }
 

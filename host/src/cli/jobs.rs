@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::failure::Failure;
 use super::porch::{Porch, read_small};
-use crate::engine::{Planned, Prepared, Workbench};
+use crate::engine::{Planned, Prepared, Workbench, link};
 use crate::reporter::told::{say, tell_fault};
 
 /// A job file that was read and checked.
@@ -97,7 +97,10 @@ pub(super) fn examine(
             Err(fault) => faults.push((format!("job {}", job.id), fault)),
         }
     }
-    if faults.is_empty() { Ok(planned) } else { Err(faults) }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    link(planned).map_err(|fault| vec![(jobs.path.display().to_string(), fault)])
 }
 
 /// Refuses a job that this machine could never run: what it states, else its limit, is too much.

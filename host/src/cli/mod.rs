@@ -13,6 +13,7 @@ mod control;
 mod explain;
 mod failure;
 mod gc;
+mod graph;
 mod history;
 mod hostile;
 mod inspect;

@@ -3,11 +3,12 @@
 //! Owns: everything that can be known about a job before it runs, one paragraph for each job.
 //! Never: runs a guest, or writes anything but compiled components in the cache.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use pframe_core::config::Config;
-use pframe_core::job::{Chunking, JobRequest, JobSpec, Slice};
+use pframe_core::job::{Chunking, JobRequest, JobSpec, Slice, SourcePlace};
 use pframe_core::policy::{Backoff, OnFailure, Tolerance};
 use pframe_core::resources::Capacity;
 use pframe_core::units::{ByteSize, show_duration};
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use super::arguments::PlanArguments;
 use super::check::counted;
 use super::failure::Failure;
+use super::graph;
 use super::jobs::{self, need_of};
 use super::porch::Porch;
 use super::print::{print, print_json};
@@ -29,15 +31,18 @@ pub(super) fn plan(porch: &Porch, arguments: &PlanArguments) -> Result<ExitCode,
     let jobs = jobs::read(&arguments.file)?;
     let prepared = porch.engine().base_dir(&jobs.base_dir).prepare()?;
     let planned = jobs::plan(porch, &jobs, prepared.workbench())?;
-    let outlooks = planned.iter().zip(&jobs.file.jobs).map(|(plan, request)| {
-        let asked_gpu = asked_gpu_memory(&porch.config, request);
+    let requests: BTreeMap<_, _> = jobs.file.jobs.iter().map(|job| (&job.id, job)).collect();
+    let outlooks = planned.iter().map(|plan| {
+        let asked_gpu = asked_gpu_memory(&porch.config, requests[&plan.spec.id]);
         Outlook::of(plan, prepared.workbench(), asked_gpu)
     });
     if arguments.form.json {
         outlooks.into_iter().try_for_each(|outlook| print_json(&outlook.json()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let paragraphs: Vec<_> = outlooks.map(|outlook| outlook.text()).collect();
+    let mut paragraphs: Vec<_> = outlooks.map(|outlook| outlook.text()).collect();
+    let graph: Vec<_> = planned.iter().map(|plan| (&plan.spec.id, &*plan.spec.after)).collect();
+    paragraphs.extend(graph::draw(&graph).map(|graph| format!("what waits for what\n{graph}")));
     print(&paragraphs.join("\n\n"))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -82,12 +87,20 @@ impl<'a> Outlook<'a> {
             format!("  failures   {}", failures(spec)),
             format!("  grants     {}", self.grants()),
         ];
+        if !spec.after.is_empty() {
+            let after: Vec<_> = spec.after.iter().map(ToString::to_string).collect();
+            lines.push(format!("  after      {}", after.join(", ")));
+        }
         let denied = self.stays_denied();
         if !denied.is_empty() {
             lines.push("  denied     imported, and not granted:".into());
             lines.extend(grouped(&denied).into_iter().map(|line| format!("    {line}")));
         }
-        let result = spec.output.as_deref().unwrap_or("stdout");
+        let result = match &spec.output {
+            Some(path) => path,
+            None if spec.dependents > 0 => "kept for those that depend on it",
+            None => "stdout",
+        };
         lines.push(format!("  result     {result}"));
         if let Some(asked) = self.gpu_dropped {
             lines.push(format!(
@@ -107,11 +120,19 @@ impl<'a> Outlook<'a> {
         }
     }
 
+    fn awaits_results(&self) -> bool {
+        self.spec.inputs.iter().any(|input| matches!(input.place, SourcePlace::Job(_)))
+    }
+
     fn input_bytes(&self) -> ByteSize {
         ByteSize(self.spec.inputs.iter().map(|source| source.size).sum())
     }
 
     fn input(&self) -> String {
+        if self.awaits_results() {
+            let names: Vec<_> = self.spec.inputs.iter().map(|it| it.name.as_str()).collect();
+            return format!("the results of {}", names.join(", "));
+        }
         match &*self.spec.inputs {
             [one] => format!("{}, {}", one.name, about(self.input_bytes())),
             many => format!("{} sources, {}", many.len(), about(self.input_bytes())),
@@ -127,7 +148,8 @@ impl<'a> Outlook<'a> {
     fn chunks_text(&self) -> String {
         let how = strategy(&self.spec.chunking);
         let (Some(chunks), span) = (self.chunks, self.span()) else {
-            return format!("found by the handler when the job runs; {how}");
+            let by = if self.awaits_results() { "" } else { " by the handler" };
+            return format!("found{by} when the job runs; {how}");
         };
         let shown = |size: ByteSize| match Medium::of(&self.spec.chunking) {
             Medium::Bytes => about(size),
@@ -190,6 +212,7 @@ impl<'a> Outlook<'a> {
             "denied": denied.map(|(name, why)| json!({ "interface": name, "instead": why })).collect::<Vec<_>>(),
             "gpu_memory_dropped": self.gpu_dropped,
             "output": self.spec.output,
+            "depends_on": self.spec.after,
         })
     }
 }

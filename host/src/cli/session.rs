@@ -196,7 +196,7 @@ fn conclude(
     let mut is_published = true;
     for (job, ending) in endings {
         match ending {
-            Ok(output) if !show.flags.json => print_result(output)?,
+            Ok(output) if !show.flags.json && is_wanted(job) => print_result(output)?,
             Ok(_) => {}
             Err(fault) => {
                 is_published &= job.report().is_none_or(|report| is_settled(report.state()));
@@ -216,6 +216,11 @@ fn conclude(
 /// not be put where it was wanted, and one that has not ended will be resumed.
 fn is_settled(state: JobState) -> bool {
     state.is_terminal() && state != JobState::Completed
+}
+
+/// False for a result without a file that other jobs work on: those have it.
+fn is_wanted(job: &JobHandle) -> bool {
+    job.report().is_none_or(|report| report.spec.dependents == 0)
 }
 
 /// Of two exit codes the one that says more: a bug of ours before everything, then the machine, then a task.

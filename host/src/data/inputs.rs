@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::JobId;
 use pframe_core::job::{InputRequest, Source, SourcePlace};
 
 use super::source::modified_ns_of;
@@ -25,6 +26,7 @@ pub(crate) fn resolve(request: &InputRequest, base: &Path) -> Result<Vec<Source>
             Ok(vec![inline("json", "application/json", value.to_string().as_bytes())])
         }
         InputRequest::Files(patterns) => files(patterns, base),
+        InputRequest::Jobs(jobs) => Ok(jobs.iter().map(result_of).collect()),
     }
 }
 
@@ -35,6 +37,12 @@ fn inline(name: &str, media_type: &str, bytes: &[u8]) -> Source {
         size: bytes.len() as u64,
         place: SourcePlace::Inline(bytes.into()),
     }
+}
+
+/// The result of another job: nothing is known about it yet.
+fn result_of(job: &JobId) -> Source {
+    let place = SourcePlace::Job(job.clone());
+    Source { name: job.to_string(), media_type: None, size: 0, place }
 }
 
 fn files(patterns: &[String], base: &Path) -> Result<Vec<Source>, Fault> {

@@ -93,8 +93,13 @@ pub(crate) struct SourceReader {
 }
 
 impl SourceReader {
-    /// Opens one of a job's sources and checks that it is still what was accepted.
-    pub(crate) fn open(sources: &Arc<[Source]>, index: usize) -> Result<Self, Fault> {
+    /// Opens one of a job's sources and checks that it is still what was accepted. Results of other jobs are found in the
+    /// store; before anything runs there is none.
+    pub(crate) fn open(
+        sources: &Arc<[Source]>,
+        index: usize,
+        results: Option<&ResultStore>,
+    ) -> Result<Self, Fault> {
         let source = &sources[index];
         let bytes = match &source.place {
             SourcePlace::Inline(bytes) => Bytes::Inline(Arc::clone(bytes)),
@@ -109,6 +114,11 @@ impl SourceReader {
                 })?;
                 Bytes::File { file: Arc::new(file), size: source.size }
             }
+            SourcePlace::Stored { sha256 } => {
+                let results = results.ok_or_else(|| without_result(source))?;
+                Bytes::File { file: Arc::new(results.open(sha256)?), size: source.size }
+            }
+            SourcePlace::Job(_) => return Err(without_result(source)),
         };
         let reader = Self { sources: Arc::clone(sources), index, bytes };
         reader.verify()?;
@@ -182,6 +192,10 @@ impl SourceReader {
     }
 }
 
+fn without_result(source: &Source) -> Fault {
+    Fault::new(Code::Bug).detail(format!("the result of `{}` was asked for before it was made", source.name))
+}
+
 /// Modification time in nanoseconds since the Unix epoch; negative before it.
 ///
 /// 64 bits, because serde does not read 128 back from within an event; times outside are all the same.
@@ -201,7 +215,7 @@ mod tests {
         let place = SourcePlace::Inline(bytes.into());
         let size = bytes.len() as u64;
         let source = Source { name: "text".into(), media_type: None, size, place };
-        SourceReader::open(&[source].into(), 0).unwrap()
+        SourceReader::open(&[source].into(), 0, None).unwrap()
     }
 
     #[test]
@@ -232,10 +246,10 @@ mod tests {
             modified_ns: modified_ns_of(&metadata),
         };
         let sources = [Source { name: "input".into(), media_type: None, size: 6, place }].into();
-        let reader = SourceReader::open(&sources, 0).unwrap();
+        let reader = SourceReader::open(&sources, 0, None).unwrap();
         std::fs::write(&path, "later!!").unwrap();
         assert_eq!(reader.verify().map_err(|fault| fault.code), Err(Code::InputChanged));
-        let reopened = SourceReader::open(&sources, 0).map_err(|fault| fault.code);
+        let reopened = SourceReader::open(&sources, 0, None).map_err(|fault| fault.code);
         assert_eq!(reopened.err(), Some(Code::InputChanged));
     }
 }

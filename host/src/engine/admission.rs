@@ -3,20 +3,19 @@
 //! Owns: everything that can be wrong with a job before it runs, found without a trace on disk.
 //! Never: runs a guest.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use pframe_core::chunking;
+use pframe_core::dependencies::{self, Tangle};
 use pframe_core::fault::{Code, Fault};
-use pframe_core::job::{CHUNKS_MAX, Chunking, JobRequest, JobSpec, Slice, Source, TaskRef};
+use pframe_core::ids::JobId;
+use pframe_core::job::{Chunking, JobRequest, JobSpec, Slice, Source, SourcePlace, TaskRef};
 use pframe_core::units::{ByteSize, Timestamp};
-use pframe_speech::{BYTES_PER_MS, Rule, Span, cuts};
 
 use super::workbench::Workbench;
 use crate::data::inputs;
-use crate::data::source::{ReadProblem, SourceReader};
-use crate::recording::Recordings;
+use crate::executor::cut;
 use crate::sandbox::Task;
 
 /// A job to submit.
@@ -27,7 +26,8 @@ pub type Job = JobRequest;
 pub struct Planned {
     /// The whole job.
     pub spec: Arc<JobSpec>,
-    /// Its chunks; `None` where the handler's own chunker finds them when the job runs.
+    /// Its chunks; `None` where they are found when the job runs: by the handler's own chunker, or because its input is the
+    /// result of another job.
     pub chunks: Option<Arc<[Slice]>>,
 }
 
@@ -49,9 +49,10 @@ pub(super) fn plan(
             .detail("`strategy: custom` needs an exported `pframe:task/chunker@0.1.0`"));
     }
     let inputs: Arc<[Source]> = inputs::resolve(&request.input, base)?.into();
-    let chunks = match resolved.chunking {
-        Chunking::Time { length } => Some(cut_by_time(&workbench.recordings, &inputs, length)?),
-        _ => cut(&inputs, &resolved.chunking)?,
+    let is_there = !inputs.iter().any(|input| matches!(input.place, SourcePlace::Job(_)));
+    let chunks = match is_there {
+        true => cut(&workbench.recordings, &inputs, &resolved.chunking, None)?,
+        false => None,
     };
     let output = request.output.as_deref().map(|path| target(path, base)).transpose()?;
     let spec = JobSpec {
@@ -66,6 +67,8 @@ pub(super) fn plan(
         parameters: resolved.parameters.to_string().into(),
         chunking: resolved.chunking,
         batch: request.batch,
+        after: request.dependencies().into(),
+        dependents: 0,
         priority: request.priority,
         limits: resolved.limits,
         retry: resolved.retry,
@@ -79,54 +82,38 @@ pub(super) fn plan(
     Ok(Planned { spec: Arc::new(spec), chunks })
 }
 
-/// Cuts by reading near the cuts only.
-fn cut(inputs: &Arc<[Source]>, chunking: &Chunking) -> Result<Option<Arc<[Slice]>>, Fault> {
-    let sizes: Vec<u64> = inputs.iter().map(|source| source.size).collect();
-    let mut open: Option<(usize, SourceReader)> = None;
-    chunking::plan(&sizes, chunking, |search| {
-        let reader = match &open {
-            Some((index, reader)) if *index == search.source => reader,
-            _ => &open.insert((search.source, SourceReader::open(inputs, search.source)?)).1,
-        };
-        reader.after_separator(search.from, search.separator).map_err(|problem| match problem {
-            ReadProblem::Changed(what) => Fault::new(Code::InputChanged).detail(what),
-            ReadProblem::OutOfRange => Fault::new(Code::Bug).detail("a cut outside its source"),
-            ReadProblem::Io(what) => Fault::new(Code::InputOutput).detail(what),
-        })
-    })
-}
-
-/// Cuts by listening: every source is a recording.
-fn cut_by_time(
-    recordings: &Recordings,
-    inputs: &Arc<[Source]>,
-    length: Duration,
-) -> Result<Arc<[Slice]>, Fault> {
-    let mut chunks = Vec::new();
-    for index in 0..inputs.len() {
-        let recording = recordings.open(inputs, index)?;
-        let source = u32::try_from(index).expect("inputs are fewer than a million");
-        let all = Span::new(0, recording.loudness().duration_ms());
-        // Before anything is allocated for them: pieces are at least half as long as was asked.
-        if u128::from(all.len_ms()) > 2 * length.as_millis().max(1) * CHUNKS_MAX as u128 {
-            return Err(too_many());
-        }
-        chunks.extend(cuts(recording.loudness(), all, Rule::chunks(length)).into_iter().map(
-            |span| Slice {
-                source,
-                start: span.start_ms * BYTES_PER_MS,
-                end: span.end_ms * BYTES_PER_MS,
-            },
-        ));
-        if chunks.len() > CHUNKS_MAX {
-            return Err(too_many());
-        }
+/// Puts jobs that are submitted together behind those that they depend on, and counts for each who depends on it.
+pub(crate) fn link(planned: Vec<Planned>) -> Result<Vec<Planned>, Fault> {
+    let views: Vec<_> = planned.iter().map(|plan| (&plan.spec.id, &*plan.spec.after)).collect();
+    let order = dependencies::order(&views).map_err(|tangles| tangled(&planned, &tangles[0]))?;
+    let mut dependents: BTreeMap<JobId, u32> = BTreeMap::new();
+    for needed in planned.iter().flat_map(|plan| plan.spec.after.iter()) {
+        *dependents.entry(needed.clone()).or_default() += 1;
     }
-    Ok(chunks.into())
+    let mut places: Vec<_> = planned.into_iter().map(Some).collect();
+    let mut linked = Vec::with_capacity(places.len());
+    for place in order {
+        let mut plan = places[place].take().expect("an order names each job once");
+        if let Some(&count) = dependents.get(&plan.spec.id) {
+            Arc::make_mut(&mut plan.spec).dependents = count;
+        }
+        linked.push(plan);
+    }
+    Ok(linked)
 }
 
-fn too_many() -> Fault {
-    Fault::new(Code::TooManyChunks).detail(format!("at most {CHUNKS_MAX} in one job"))
+fn tangled(planned: &[Planned], tangle: &Tangle) -> Fault {
+    let detail = match tangle {
+        Tangle::Missing { job, wanted } => {
+            let id = &planned[*job].spec.id;
+            format!("`{id}` depends on `{wanted}`, which is not submitted together with it")
+        }
+        Tangle::Cycle(cycle) => {
+            let ids: Vec<_> = cycle.iter().map(|&job| planned[job].spec.id.as_str()).collect();
+            format!("these jobs wait for each other: {}", ids.join(", "))
+        }
+    };
+    Fault::new(Code::JobFile).detail(detail)
 }
 
 /// The absolute path of the file that receives the result; refused early where it cannot be written.

@@ -3,12 +3,12 @@
 //! Owns: the order heard, decided, recorded, ordered, shown.
 //! Never: goes on after the journal failed: what cannot be recorded must not happen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use pframe_core::event::{Event, Record};
-use pframe_core::fault::Fault;
+use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{AttemptId, JobId, TenantName};
 use pframe_core::job::{JobSpec, Slice};
 use pframe_core::scheduler::{Decision, Message, Scheduler};
@@ -33,6 +33,14 @@ pub(super) struct Control {
     pub(super) leftovers: Leftovers,
     pub(super) reporters: Vec<Box<dyn Reporter>>,
     pub(super) last_seq: u64,
+}
+
+/// What was admitted in this turn, which the scheduler has not heard of yet.
+#[derive(Default)]
+struct Admitted {
+    chunks: BTreeMap<TenantName, usize>,
+    /// Jobs that others depend on.
+    awaited: BTreeSet<JobId>,
 }
 
 /// Why the loop ends.
@@ -63,7 +71,7 @@ impl Control {
                 tracing::error!(%fault, "the journal failed, the engine stops");
                 fault
             }
-            _ => Fault::new(pframe_core::fault::Code::Drained),
+            _ => Fault::new(Code::Drained),
         };
         self.inbox.refuse_more();
         self.ledger.end_all(&fault);
@@ -78,7 +86,7 @@ impl Control {
         let now = self.clock.now();
         let mut messages = Vec::with_capacity(mail.len().max(1));
         let mut is_closing = false;
-        let mut admitted = BTreeMap::new();
+        let mut admitted = Admitted::default();
         for piece in mail {
             match piece {
                 Mail::Message(Message::Submit { job, chunks }) => {
@@ -110,20 +118,30 @@ impl Control {
         }
     }
 
-    /// Asks for room in the tenant's quota.
-    ///
-    /// `admitted` counts the chunks of this turn, which the scheduler has not heard of yet.
+    /// Asks for room in the tenant's quota, and for those that the job depends on.
     fn admit(
         &self,
         job: Arc<JobSpec>,
         chunks: Option<Arc<[Slice]>>,
-        admitted: &mut BTreeMap<TenantName, usize>,
+        admitted: &mut Admitted,
     ) -> Option<Message> {
         let count = chunks.as_ref().map_or(1, |chunks| chunks.len().max(1));
-        let earlier = admitted.entry(job.tenant.clone()).or_default();
-        match self.scheduler.admit(&job, earlier.saturating_add(count)) {
+        let earlier = admitted.chunks.entry(job.tenant.clone()).or_default();
+        let room = self.scheduler.admit(&job, earlier.saturating_add(count));
+        let is_known = |needed: &&JobId| {
+            admitted.awaited.contains(*needed) || self.scheduler.knows(needed)
+        };
+        let missing = job.after.iter().find(|needed| !is_known(needed));
+        let missing = missing.map_or(Ok(()), |missing| {
+            let detail = format!("job `{missing}` was not accepted");
+            Err(Fault::new(Code::DependencyFailed).detail(detail))
+        });
+        match room.and(missing) {
             Ok(()) => {
                 *earlier += count;
+                if job.dependents > 0 {
+                    admitted.awaited.insert(job.id.clone());
+                }
                 Some(Message::Submit { job, chunks })
             }
             Err(fault) => {

@@ -1,12 +1,15 @@
 //! Stored outputs that a job needs no longer once it has ended.
 //!
 //! Owns: which files of the results store each unfinished job stands on: a fold of the records.
-//! Never: releases a result that somebody can still ask for: that of a completed job without a file of its own.
+//! Never: releases a result that somebody can still ask for: that of a completed job without a file of its own, or of one that
+//! another job works on.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use pframe_core::event::{Event, Output, Record};
 use pframe_core::ids::{Digest, JobId};
+use pframe_core::job::JobSpec;
 
 use crate::data::results::ResultStore;
 
@@ -15,13 +18,33 @@ pub(super) struct Leftovers {
     store: ResultStore,
     /// One entry for each stored output, the same digest as often as it was made.
     outputs: HashMap<JobId, Vec<Digest>>,
-    /// Jobs whose result goes to a file of its own.
+    /// Jobs whose result goes to a file of its own, until it is there.
     published: HashSet<JobId>,
+    /// Jobs that others depend on.
+    awaited: HashMap<JobId, Awaited>,
+    /// What jobs that have not ended depend on.
+    after: HashMap<JobId, Arc<[JobId]>>,
+}
+
+/// A job that others depend on.
+struct Awaited {
+    /// How many of them have not ended.
+    left: u32,
+    /// Its stored result, once it has one.
+    result: Option<Digest>,
+    /// True once the result stands in a file of its own: then only the others need the stored one.
+    is_published: bool,
 }
 
 impl Leftovers {
     pub(super) fn new(store: ResultStore) -> Self {
-        Self { store, outputs: HashMap::new(), published: HashSet::new() }
+        Self {
+            store,
+            outputs: HashMap::new(),
+            published: HashSet::new(),
+            awaited: HashMap::new(),
+            after: HashMap::new(),
+        }
     }
 
     /// Takes over what an earlier process recorded.
@@ -48,22 +71,32 @@ impl Leftovers {
             Event::AttemptSucceeded { attempt, output: Output::Stored { sha256, .. }, .. } => {
                 self.outputs.entry(attempt.job.clone()).or_default().push(*sha256);
             }
-            Event::JobAccepted { job } if job.output.is_some() => {
-                self.published.insert(job.id.clone());
-            }
+            Event::JobAccepted { job } => self.accepted(job),
             Event::JobCompleted { job, output } => {
+                self.leave(job);
+                let result = output.as_ref().and_then(stored);
+                if let Some(awaited) = self.awaited.get_mut(job) {
+                    awaited.result = result;
+                }
                 if !self.published.contains(job) {
-                    self.release_all_but(job, output.as_ref());
+                    self.release_all_but(job, result);
                 }
             }
-            Event::JobFailed { job, .. }
-            | Event::JobCancelled { job, .. }
-            | Event::ResultPublished { job } => {
+            Event::JobFailed { job, .. } | Event::JobCancelled { job, .. } => {
+                self.leave(job);
+                self.awaited.remove(job);
                 self.published.remove(job);
                 self.release_all_but(job, None);
             }
-            Event::JobAccepted { .. }
-            | Event::ChunksPlanned { .. }
+            Event::ResultPublished { job } => {
+                self.published.remove(job);
+                let awaited = self.awaited.get_mut(job).map(|awaited| {
+                    awaited.is_published = true;
+                    awaited.result
+                });
+                self.release_all_but(job, awaited.flatten());
+            }
+            Event::ChunksPlanned { .. }
             | Event::AttemptStarted { .. }
             | Event::AttemptSucceeded { .. }
             | Event::CutSucceeded { .. }
@@ -73,16 +106,49 @@ impl Leftovers {
         }
     }
 
-    fn release_all_but(&mut self, job: &JobId, result: Option<&Output>) {
-        let mut kept = match result {
-            Some(Output::Stored { sha256, .. }) => Some(*sha256),
-            Some(Output::Inline { .. }) | None => None,
-        };
+    fn accepted(&mut self, job: &JobSpec) {
+        if job.output.is_some() {
+            self.published.insert(job.id.clone());
+        }
+        if job.dependents > 0 {
+            let awaited = Awaited { left: job.dependents, result: None, is_published: false };
+            self.awaited.insert(job.id.clone(), awaited);
+        }
+        if !job.after.is_empty() {
+            self.after.insert(job.id.clone(), Arc::clone(&job.after));
+        }
+    }
+
+    /// The job needs nothing any more of what it depended on.
+    fn leave(&mut self, job: &JobId) {
+        let after = self.after.remove(job);
+        for needed in after.iter().flat_map(|after| after.iter()) {
+            let Some(awaited) = self.awaited.get_mut(needed) else { continue };
+            awaited.left = awaited.left.saturating_sub(1);
+            if awaited.left > 0 {
+                continue;
+            }
+            let last = self.awaited.remove(needed).filter(|awaited| awaited.is_published);
+            if let Some(result) = last.and_then(|awaited| awaited.result) {
+                self.store.release(&result);
+            }
+        }
+    }
+
+    fn release_all_but(&mut self, job: &JobId, mut kept: Option<Digest>) {
         for digest in self.outputs.remove(job).unwrap_or_default() {
             match kept == Some(digest) {
                 true => kept = None,
                 false => self.store.release(&digest),
             }
         }
+    }
+}
+
+/// The file behind a result, if it has one.
+fn stored(output: &Output) -> Option<Digest> {
+    match output {
+        Output::Stored { sha256, .. } => Some(*sha256),
+        Output::Inline { .. } => None,
     }
 }

@@ -15,6 +15,7 @@ mod recovery;
 mod run;
 mod workbench;
 
+pub(crate) use admission::link;
 pub use admission::{Job, Planned};
 pub use builder::EngineBuilder;
 pub use events::JobEvents;

@@ -16,7 +16,7 @@ use pframe_core::resources::Capacity;
 use pframe_core::scheduler::{Decision, Message};
 use pframe_core::units::ByteSize;
 
-use super::admission::{Job, Planned};
+use super::admission::{Job, Planned, link};
 use super::builder::EngineBuilder;
 use super::control::Control;
 use super::handle::{BatchHandle, JobHandle};
@@ -144,15 +144,16 @@ impl Engine {
     /// Submits a job. It is accepted once it is recorded; the handle's ending tells if it was refused.
     #[expect(clippy::needless_pass_by_value, reason = "a submitted job is the engine's")]
     pub fn submit(&self, job: Job) -> Result<JobHandle, Fault> {
-        let planned = self.plan(&job)?;
+        let planned = link(vec![self.plan(&job)?])?.remove(0);
         self.submit_planned(planned)
     }
 
-    /// Submits jobs; none of them if one is refused.
+    /// Submits jobs; none of them if one is refused. They may depend on each other, and the handles stand in an order in
+    /// which each comes behind those that it depends on.
     #[expect(clippy::needless_pass_by_value, reason = "submitted jobs are the engine's")]
     pub fn submit_batch(&self, jobs: Vec<Job>) -> Result<BatchHandle, Fault> {
         let planned: Result<Vec<_>, _> = jobs.iter().map(|job| self.plan(job)).collect();
-        let jobs = planned?.into_iter().map(|planned| self.submit_planned(planned));
+        let jobs = link(planned?)?.into_iter().map(|planned| self.submit_planned(planned));
         Ok(BatchHandle { jobs: jobs.collect::<Result<_, _>>()? })
     }
 

@@ -19,8 +19,7 @@ use super::Site;
 use super::speech::speech_grant;
 use crate::capability::Granted;
 use crate::capability::input::{ChunkHandle, Medium, Part, SourceHandle, Supply};
-use crate::data::publish::copy;
-use crate::data::results::{ResultStore, ResultWriter};
+use crate::data::results::ResultStore;
 use crate::data::source::{Bytes, SourceReader};
 use crate::sandbox::{Assignment, Product};
 
@@ -35,7 +34,7 @@ pub(super) enum Unchanged {
     /// The one that was open all the time.
     Source(Arc<SourceReader>),
     /// All of a job's.
-    Sources(Arc<JobSpec>),
+    Sources(JobSources),
     /// Results of this host: nobody else touches them.
     Nothing,
 }
@@ -45,8 +44,8 @@ impl Unchanged {
     pub(super) fn check(&self) -> Result<(), Fault> {
         match self {
             Self::Source(source) => source.verify(),
-            Self::Sources(job) => {
-                (0..job.inputs.len()).try_for_each(|index| open(job, index).map(drop))
+            Self::Sources(sources) => {
+                (0..sources.count()).try_for_each(|index| sources.open_one(index).map(drop))
             }
             Self::Nothing => Ok(()),
         }
@@ -57,11 +56,12 @@ impl Unchanged {
 pub(super) fn prepare(site: &Site, start: &Start) -> Result<Prepared, Fault> {
     match &start.work {
         Work::Cut => {
-            let assignment = Assignment::Cut(Box::new(JobSources(Arc::clone(&start.job))));
-            Ok(Prepared { assignment, unchanged: Unchanged::Sources(Arc::clone(&start.job)) })
+            let sources = JobSources::of(site, start);
+            let assignment = Assignment::Cut(Box::new(sources.clone()));
+            Ok(Prepared { assignment, unchanged: Unchanged::Sources(sources) })
         }
         Work::Run { slice, count } => {
-            let source = open(&start.job, slice.source as usize)?;
+            let source = open(&start.job, slice.source as usize, &site.results)?;
             let heard = bytes(site, &start.job, &source, slice.source as usize)?;
             let chunk = ChunkHandle::new(start.attempt.clone(), *count, *slice, heard);
             let assignment = Assignment::Run(Box::new(chunk));
@@ -76,15 +76,29 @@ pub(super) fn prepare(site: &Site, start: &Start) -> Result<Prepared, Fault> {
 }
 
 /// A job's sources, opened when it is their turn.
-pub(super) struct JobSources(pub(super) Arc<JobSpec>);
+#[derive(Clone)]
+pub(super) struct JobSources {
+    job: Arc<JobSpec>,
+    results: ResultStore,
+}
+
+impl JobSources {
+    pub(super) fn of(site: &Site, start: &Start) -> Self {
+        Self { job: Arc::clone(&start.job), results: site.results.clone() }
+    }
+
+    fn open_one(&self, index: usize) -> Result<Arc<SourceReader>, Fault> {
+        open(&self.job, index, &self.results)
+    }
+}
 
 impl Supply<SourceHandle> for JobSources {
     fn count(&self) -> usize {
-        self.0.inputs.len()
+        self.job.inputs.len()
     }
 
     fn open(&mut self, range: Range<usize>) -> Result<Vec<SourceHandle>, Fault> {
-        range.map(|index| open(&self.0, index).map(SourceHandle)).collect()
+        range.map(|index| self.open_one(index).map(SourceHandle)).collect()
     }
 }
 
@@ -105,8 +119,12 @@ impl Supply<Part> for StoredParts {
     }
 }
 
-pub(super) fn open(job: &JobSpec, index: usize) -> Result<Arc<SourceReader>, Fault> {
-    SourceReader::open(&job.inputs, index).map(Arc::new)
+pub(super) fn open(
+    job: &JobSpec,
+    index: usize,
+    results: &ResultStore,
+) -> Result<Arc<SourceReader>, Fault> {
+    SourceReader::open(&job.inputs, index, Some(results)).map(Arc::new)
 }
 
 /// What a chunk's handler is handed: the source itself, or its samples where it is cut by time.
@@ -120,35 +138,12 @@ pub(super) fn bytes(
     let source = match medium {
         Medium::Bytes => Arc::clone(source),
         Medium::Samples => {
-            let samples = site.recordings.open(&job.inputs, index)?.bytes();
+            let samples = site.recordings.open(&job.inputs, index, Some(&site.results))?.bytes();
             let media_type = source.media_type().map(str::to_owned);
             Arc::new(SourceReader::handed_over(source.name().to_owned(), media_type, samples))
         }
     };
     Ok((medium, source))
-}
-
-/// Joins outputs in chunk order, for handlers without a collector of their own.
-pub(super) fn join(site: &Site, parts: &[Output]) -> Result<Output, Fault> {
-    let mut writer = JoinWriter(site.results.writer());
-    for part in parts {
-        copy(part, &mut writer, &site.results)?;
-    }
-    writer.0.finish().map(Output::from)
-}
-
-/// Lets a result be written through `std::io::Write`.
-struct JoinWriter(ResultWriter);
-
-impl std::io::Write for JoinWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes).map_err(std::io::Error::other)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 /// What the scheduler hears about an attempt that made something.

@@ -17,7 +17,8 @@ use pframe_core::scheduler::{Message, Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 
 use super::Site;
-use super::assignment::{granted, join, outcome, prepare};
+use super::assignment::{granted, outcome, prepare};
+use super::host_work;
 use super::speech::{Caller, LocalSpeech, put_off};
 use crate::capability::input::Medium;
 use crate::capability::output::SharedOutput;
@@ -50,7 +51,7 @@ pub(super) async fn run_batch(site: Arc<Site>, attempts: Vec<(Start, Stop)>) {
 }
 
 async fn perform(
-    site: &Site,
+    site: &Arc<Site>,
     start: &Start,
     stop: Stop,
     usage: &mut Usage,
@@ -58,10 +59,8 @@ async fn perform(
     if let Some(fault) = stop.requested() {
         return Err(fault);
     }
-    if let Work::Collect { parts } = &start.work
-        && !start.job.task.collects
-    {
-        return join(site, parts).map(Outcome::Output);
+    if host_work::is_hosts(start) {
+        return work_for(site, start, &stop).await;
     }
     let task = site.registry.get(&start.job.task.component).ok_or_else(|| {
         Fault::new(Code::Bug).detail("the component of an accepted job is not ready")
@@ -101,6 +100,16 @@ async fn perform(
     outcome(start, result?)
 }
 
+/// What the host does itself, on a thread that may wait.
+async fn work_for(site: &Arc<Site>, start: &Start, stop: &Stop) -> Result<Outcome, Fault> {
+    let (site, start) = (Arc::clone(site), start.clone());
+    let working = tokio::task::spawn_blocking(move || host_work::perform(&site, &start));
+    tokio::select! {
+        done = working => done.unwrap_or_else(|_| Err(Fault::new(Code::Bug).detail("the host's own work"))),
+        fault = stop.wait() => Err(fault),
+    }
+}
+
 /// Decodes the recording that a chunk is cut from, where that is not done yet (after a restart): in another process, and
 /// nobody else on this thread waits for it.
 async fn stage(site: &Site, start: &Start, stop: &Stop) -> Result<(), Fault> {
@@ -112,7 +121,9 @@ async fn stage(site: &Site, start: &Start, stop: &Stop) -> Result<(), Fault> {
         return Ok(());
     }
     let (recordings, job) = (Arc::clone(&site.recordings), Arc::clone(&start.job));
-    let staging = tokio::task::spawn_blocking(move || recordings.open(&job.inputs, index));
+    let results = site.results.clone();
+    let staging =
+        tokio::task::spawn_blocking(move || recordings.open(&job.inputs, index, Some(&results)));
     tokio::select! {
         staged = staging => staged.map_or_else(|_| Err(Fault::new(Code::Bug).detail("staging")), |staged| staged.map(drop)),
         fault = stop.wait() => Err(fault),

@@ -5,14 +5,17 @@
 
 mod assignment;
 mod batch;
+mod cutting;
 mod driver;
 mod handover;
+mod host_work;
 mod logs;
 mod processes;
 mod sent;
 mod speech;
 mod threads;
 
+pub(crate) use cutting::cut;
 pub(crate) use logs::LogStore;
 pub(crate) use processes::{ProcessExecutor, WorkerProgram};
 pub(crate) use threads::ThreadExecutor;

@@ -14,11 +14,11 @@ use std::time::Duration;
 use pframe_core::config::Isolation;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{AttemptId, Digest, TenantName};
-use pframe_core::scheduler::{Batch, Command, Message, Outcome, Start, Work};
+use pframe_core::scheduler::{Batch, Command, Message, Outcome, Start};
 use pframe_core::units::ByteSize;
 use tokio::runtime::Runtime;
 
-use super::assignment::join;
+use super::host_work;
 use super::driver::{Bell, Driver};
 use super::{Executor, Site};
 use crate::process::group;
@@ -140,10 +140,8 @@ impl ProcessExecutor {
 
     fn start_batch(&mut self, batch: Batch) {
         let Some(first) = batch.attempts.first() else { return };
-        if let Work::Collect { .. } = first.work
-            && !first.job.task.collects
-        {
-            return batch.attempts.into_iter().for_each(|start| self.join(start));
+        if host_work::is_hosts(first) {
+            return batch.attempts.into_iter().for_each(|start| self.work_for(start));
         }
         let served = (first.job.tenant.clone(), first.job.task.component);
         let post = match self.take_post(&served) {
@@ -202,12 +200,12 @@ impl ProcessExecutor {
         self.floor.site.inbox.send_all(told);
     }
 
-    /// Joins outputs where the handler has no collector: the host's own work.
-    fn join(&self, start: Start) {
+    /// The host's own work.
+    fn work_for(&self, start: Start) {
         let floor = Arc::clone(&self.floor);
         self.clerks().spawn_blocking(move || {
-            let Work::Collect { parts } = &start.work else { return };
-            let outcome = join(&floor.site, parts).map_or_else(Outcome::Failed, Outcome::Output);
+            let outcome =
+                host_work::perform(&floor.site, &start).unwrap_or_else(Outcome::Failed);
             let usage = pframe_core::limits::Usage::default();
             let ended = Message::AttemptEnded { attempt: start.attempt, usage, outcome };
             floor.site.inbox.send(ended);

@@ -19,6 +19,7 @@ use crate::capability::speech::{
     Answer, Asked, KnownModel, Question, Sound, SpeechAccount, SpeechError, SpeechGrant,
     SpeechService,
 };
+use crate::data::results::ResultStore;
 use crate::data::source::Bytes;
 use crate::inference::{Inference, Request, Waiting};
 use crate::recogniser::Options;
@@ -47,6 +48,7 @@ pub(super) fn put_off(fault: &Fault, after: Duration) -> Outcome {
 pub(super) struct Caller {
     inference: Arc<Inference>,
     recordings: Arc<Recordings>,
+    results: ResultStore,
     tenant: TenantName,
     grant: SpeechGrant,
     /// The recording that its chunk is cut from.
@@ -68,6 +70,7 @@ impl Caller {
         Self {
             inference: Arc::clone(&site.inference),
             recordings: Arc::clone(&site.recordings),
+            results: site.results.clone(),
             tenant: start.job.tenant.clone(),
             grant: speech_grant(&start.job.grants),
             source,
@@ -150,7 +153,7 @@ impl Caller {
             }
             Sound::Recording(span) => {
                 let (sources, index) = self.source.as_ref().ok_or_else(outside)?;
-                let recording = self.recordings.open(sources, *index);
+                let recording = self.recordings.open(sources, *index, Some(&self.results));
                 let recording = recording.map_err(|fault| match fault.code.origin() {
                     Origin::Job => SpeechError::InvalidAudio(fault.to_string()),
                     _ => SpeechError::EngineFailed(fault.to_string()),

@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pframe_core::fault::{Code, Fault};
-use pframe_core::ids::Digest;
+use pframe_core::ids::{Digest, JobId};
 use pframe_core::job::{Source, SourcePlace};
 use pframe_speech::{BYTES_PER_MS, Loudness, Meter};
 use sha2::{Digest as _, Sha256};
 
 use super::child::{Decoder, decode_in_child};
+use crate::data::results::ResultStore;
 use crate::data::source::{Bytes, SourceReader};
 use crate::process::errand::ErrandProgram;
 use crate::process::memory;
@@ -51,7 +52,10 @@ impl Recording {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Key {
     File { path: String, modified_ns: i64, size: u64 },
-    Inline(Digest),
+    /// By its content: bytes that came with a job, or a stored result.
+    Content(Digest),
+    /// Opening it fails.
+    Unmade(JobId),
 }
 
 impl Key {
@@ -60,7 +64,9 @@ impl Key {
             SourcePlace::File { path, modified_ns } => {
                 Self::File { path: path.clone(), modified_ns: *modified_ns, size: source.size }
             }
-            SourcePlace::Inline(bytes) => Self::Inline(Digest(Sha256::digest(bytes).into())),
+            SourcePlace::Inline(bytes) => Self::Content(Digest(Sha256::digest(bytes).into())),
+            SourcePlace::Stored { sha256 } => Self::Content(*sha256),
+            SourcePlace::Job(job) => Self::Unmade(job.clone()),
         }
     }
 }
@@ -93,6 +99,7 @@ impl Recordings {
         &self,
         sources: &Arc<[Source]>,
         index: usize,
+        results: Option<&ResultStore>,
     ) -> Result<Arc<Recording>, Fault> {
         let source = &sources[index];
         let slot = self.slot(Key::of(source));
@@ -100,7 +107,7 @@ impl Recordings {
         if let Some(recording) = &*found {
             return Ok(Arc::clone(recording));
         }
-        let reader = SourceReader::open(sources, index)?;
+        let reader = SourceReader::open(sources, index, results)?;
         let recording = Arc::new(self.decode(&reader)?);
         // What was decoded is what was accepted, or nothing.
         reader.verify()?;

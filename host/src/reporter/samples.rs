@@ -34,6 +34,8 @@ pub(crate) fn spec(id: &str) -> Arc<JobSpec> {
         parameters: "{}".into(),
         chunking: Chunking::None,
         batch: None,
+        after: Arc::default(),
+        dependents: 0,
         priority: 0,
         limits: Limits::default(),
         retry: RetryPolicy::default(),

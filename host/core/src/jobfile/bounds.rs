@@ -33,6 +33,8 @@ pub const RETRIES_MAX: u32 = 100;
 pub const BATCH_FILES_MAX: u32 = 10_000;
 /// Tolerated failures at most: all chunks of the longest plan.
 pub const FAILED_CHUNKS_MAX: u32 = 1_000_000;
+/// Jobs that one job may depend on.
+pub const DEPENDENCIES_MAX: usize = 10_000;
 /// Chunk size at least: below it, the work of starting outweighs the work.
 pub const CHUNK_SIZE_MIN: ByteSize = ByteSize(1);
 /// Chunk size at most.

@@ -8,7 +8,7 @@ use std::collections::btree_map::Entry as Slot;
 
 use super::input::path;
 use super::job::{Read, job};
-use super::keys;
+use super::{dependencies, keys};
 use crate::document::{self, Checker, Fields, Node, Place, Problems, shown};
 use crate::fault::Code;
 use crate::ids::TaskName;
@@ -114,18 +114,24 @@ fn jobs(
     }
     let mut jobs = Vec::with_capacity(items.len());
     let mut seen = Seen::default();
+    let mut places = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let read = checker.at_index(index, |checker| {
             let read = job(checker, item)?;
             seen.check(checker, &read);
             Some(read)
         });
-        if let Some(Read { job, retry_count, .. }) = read {
+        if let Some(Read { job, retry_count, depends, .. }) = read {
             if let Some(place) = retry_count {
                 remarks.ignored("retry_count", place);
             }
+            places.extend(job.is_some().then_some((index, depends.unwrap_or(item.place))));
             jobs.extend(job);
         }
+    }
+    // Where a job could not be read, nobody knows whom the others wait for.
+    if jobs.len() == items.len() {
+        dependencies::check(checker, &jobs, &places);
     }
     Some(jobs)
 }

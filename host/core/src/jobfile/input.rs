@@ -1,4 +1,4 @@
-//! `input_data`: exactly one of files, text, JSON and bytes.
+//! `input_data`: exactly one of files, text, JSON, bytes and the results of other jobs.
 //!
 //! Owns: which keys name an input, and decoding base64.
 //! Never: looks whether a file is there.
@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::dependencies::names;
 use super::keys;
 use crate::document::{Checker, Entry, Fields, Node, Value, shown};
 use crate::job::InputRequest;
@@ -41,7 +42,7 @@ pub(super) fn input(checker: &mut Checker<'_>, node: &Node) -> Option<InputReque
     inputs.into_iter().next().flatten()
 }
 
-const ONE_OF: &str = "write exactly one of `files`, `text`, `json` and `bytes`";
+const ONE_OF: &str = "write exactly one of `files`, `text`, `json`, `bytes` and `job`";
 
 /// Entries that name an input, and those that do not.
 fn sorted_out(fields: Fields<'_>) -> (Vec<&Entry>, Vec<&Entry>) {
@@ -67,6 +68,7 @@ fn one_input(checker: &mut Checker<'_>, entry: &Entry) -> Option<InputRequest> {
         },
         "json" => json(checker, node).map(InputRequest::Json),
         "bytes" => bytes(checker, node).map(InputRequest::Bytes),
+        "job" | "jobs" => names(checker, node).map(InputRequest::Jobs),
         _ => files(checker, node).map(InputRequest::Files),
     }
 }

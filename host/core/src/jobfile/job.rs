@@ -4,6 +4,7 @@
 //! Never: lets one wrong field hide another; all are read before any is missed.
 
 use super::chunking::chunking;
+use super::dependencies::names;
 use super::grants::grants;
 use super::input::{input, json, path};
 use super::limits::{limits, requirements};
@@ -21,6 +22,8 @@ pub(super) struct Read {
     pub(super) output: Option<(String, Place)>,
     /// Where `retry_count` stands.
     pub(super) retry_count: Option<Place>,
+    /// Where it says what it depends on, if it does.
+    pub(super) depends: Option<Place>,
     /// Present where nothing is wrong with what every job needs.
     pub(super) job: Option<JobRequest>,
 }
@@ -41,6 +44,7 @@ pub(super) fn job(checker: &mut Checker<'_>, node: &Node) -> Option<Read> {
         id: id.clone().zip(place_of("id")),
         output: details.output.clone().zip(place_of("output")),
         retry_count: place_of("retry_count"),
+        depends: place_of("depends_on").or_else(|| place_of("input_data")),
         job: match (id, task, input) {
             (Some(id), Some(task), Some(input)) => Some(JobRequest { id, task, input, ..details }),
             _ => None,
@@ -62,6 +66,7 @@ fn details(checker: &mut Checker<'_>, fields: Fields<'_>) -> JobRequest {
             .unwrap_or(unnamed.parameters),
         chunking,
         batch,
+        after: checker.optional(fields, "depends_on", names).unwrap_or_default(),
         priority: checker.optional(fields, "priority", priority).unwrap_or(unnamed.priority),
         tenant: checker.optional(fields, "tenant", tenant).unwrap_or(unnamed.tenant),
         deadline: checker.optional(fields, "deadline", |checker, node| {

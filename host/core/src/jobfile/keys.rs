@@ -68,13 +68,15 @@ pub(crate) const JOB: Section = Section {
         ("chunk_strategy", "write `chunking: { strategy: … }`"),
         ("chunk_size", "write `chunking: { strategy: size, size: … }`"),
         ("batch", "it belongs under `chunking`"),
+        ("after", "did you mean `depends_on`?"),
+        ("needs", "did you mean `depends_on`?"),
     ],
 };
 
 /// `input_data`. A key that ends in `_file` or `_files` is a task type's own name for `files`.
 pub(crate) const INPUT: Section = Section {
     what: "`input_data`",
-    keys: &["files", "text", "json", "bytes"],
+    keys: &["files", "text", "json", "bytes", "job", "jobs"],
     strangers: &[
         ("file", "did you mean `files`?"),
         ("path", "did you mean `files`?"),
@@ -131,7 +133,7 @@ pub(crate) const OUTPUT: Section =
     Section { what: "`output`", keys: &["path"], strangers: &[("file", "did you mean `path`?")] };
 
 /// Keys that the format has reserved and this version cannot do.
-pub(crate) const RESERVED: &[&str] = &["depends_on", "overlap"];
+pub(crate) const RESERVED: &[&str] = &["overlap"];
 
 /// Every section, under the name of its definition in the schema.
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub mod bounds;
 mod chunking;
+mod dependencies;
 mod file;
 mod grants;
 mod input;

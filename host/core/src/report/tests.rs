@@ -30,6 +30,8 @@ fn spec(id: &str) -> Arc<JobSpec> {
         parameters: "null".into(),
         chunking: Chunking::None,
         batch: None,
+        after: Arc::default(),
+        dependents: 0,
         priority: 0,
         limits: Limits::default(),
         retry: RetryPolicy::default(),

@@ -21,7 +21,7 @@ use crate::units::Timestamp;
 
 /// An event that cannot follow from those before it: the journal is damaged, or this program is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Misfit(&'static str);
+pub struct Misfit(pub(super) &'static str);
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,6 +63,7 @@ impl Scheduler {
         if let Some(deadline) = spec.deadline {
             self.alarms.set_deadline(deadline, key);
         }
+        self.depend(key)?;
         let after = self.jobs[key].tally();
         self.queue.rebalance((rank, key), home, super::job::Tally::default(), after, self.now);
         Ok(key)
@@ -92,8 +93,8 @@ impl Scheduler {
             Event::AttemptReturned { attempt } => self.returned(key, attempt),
             Event::StopRequested { fault, .. } => self.stopping(key, fault),
             Event::JobCompleted { output, .. } => self.completed(key, output.as_ref()),
-            Event::JobFailed { .. } => self.ended(key, Ending::Failed),
-            Event::JobCancelled { .. } => self.ended(key, Ending::Cancelled),
+            Event::JobFailed { fault, .. } => self.ended(key, Ending::Failed, fault),
+            Event::JobCancelled { fault, .. } => self.ended(key, Ending::Cancelled, fault),
             Event::ResultPublished { .. } => self.published(key),
         }
     }
@@ -213,6 +214,7 @@ impl Scheduler {
         self.check_end(key)?;
         self.forget_moments(key);
         self.change(key, |job| job.ending = Some(Ending::Completed));
+        self.release_dependents(key, Ok(output));
         let job = &mut self.jobs[key];
         if job.spec.output.is_none() {
             self.forget(key);
@@ -224,10 +226,11 @@ impl Scheduler {
         Ok(())
     }
 
-    fn ended(&mut self, key: Key<Job>, ending: Ending) -> Result<(), Misfit> {
+    fn ended(&mut self, key: Key<Job>, ending: Ending, fault: &Fault) -> Result<(), Misfit> {
         self.check_end(key)?;
         self.forget_moments(key);
         self.change(key, |job| job.ending = Some(ending));
+        self.release_dependents(key, Err(fault));
         self.forget(key);
         Ok(())
     }
@@ -303,6 +306,8 @@ fn new_job(spec: &Arc<JobSpec>, rank: Rank, home: Home) -> Job {
         retrying: 0,
         done: 0,
         failed: 0,
+        waits_for: std::collections::BTreeSet::new(),
+        forsaken: None,
         stop: None,
         last_fault: None,
         ending: None,

@@ -13,7 +13,7 @@ use super::start::{LiveBatch, Running};
 use super::tenant::Tenant;
 use crate::event::Output;
 use crate::fault::{Fault, Retry};
-use crate::ids::Step;
+use crate::ids::{JobId, Step};
 use crate::job::{JobSpec, Slice};
 use crate::state::{Ending, Progress};
 use crate::units::Timestamp;
@@ -95,6 +95,10 @@ pub(crate) struct Job {
     pub(crate) retrying: u32,
     pub(crate) done: u32,
     pub(crate) failed: u32,
+    /// Jobs that must have completed before this one starts, and have not.
+    pub(crate) waits_for: BTreeSet<JobId>,
+    /// Why a job that it depends on did not complete.
+    pub(crate) forsaken: Option<Box<Fault>>,
     /// Why the job will end, once that is certain.
     pub(crate) stop: Option<Box<Fault>>,
     /// The fault of the last step that failed for good: the one that tipped the scales.
@@ -134,6 +138,11 @@ impl Job {
         self.stop.is_none() && self.ending.is_none()
     }
 
+    /// True where it waits for another job, or waits in vain.
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.waits_for.is_empty() || self.forsaken.is_some()
+    }
+
     /// How many chunks there are; none before they are known.
     pub(crate) fn chunk_count(&self) -> u32 {
         let count = self.chunks.as_ref().map_or(0, |chunks| chunks.len());
@@ -161,7 +170,7 @@ impl Job {
 
     /// The step that starts next, if one can start now.
     pub(crate) fn next_ready(&self) -> Option<Step> {
-        if !self.is_open() {
+        if !self.is_open() || self.is_blocked() {
             return None;
         }
         if self.chunks.is_none() {
@@ -181,6 +190,7 @@ impl Job {
     /// several starts first is not asked, so that a later version may decide otherwise.
     pub(crate) fn may_begin(&self, step: Step) -> bool {
         match step {
+            _ if self.is_blocked() => false,
             Step::Cut => self.chunks.is_none(),
             Step::Run(_) => self.fresh_count() > 0 && self.is_fresh(step),
             Step::Collect => self.has_run() && self.collects(),
@@ -205,7 +215,7 @@ impl Job {
         };
         Tally {
             waiting: waiting.into(),
-            fresh: self.fresh_count().into(),
+            fresh: if self.is_blocked() { 0 } else { self.fresh_count().into() },
             is_ready: self.next_ready().is_some(),
         }
     }

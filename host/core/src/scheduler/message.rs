@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::event::{Event, Output};
 use crate::fault::Fault;
 use crate::ids::{AttemptId, JobId};
-use crate::job::{JobSpec, Slice};
+use crate::job::{Chunking, JobSpec, Slice};
 use crate::limits::Usage;
 use crate::resources::Capacity;
 use crate::units::{ByteSize, CpuCores, Timestamp};
@@ -18,11 +18,12 @@ use crate::units::{ByteSize, CpuCores, Timestamp};
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "nearly all messages are of the largest kind")]
 pub enum Message {
-    /// A new job. The engine has made sure that its id is not in use.
+    /// A new job. The engine has made sure that its id is not in use, and that it depends on accepted jobs only.
     Submit {
         /// The job.
         job: Arc<JobSpec>,
-        /// Its chunks; `None` where the handler's own chunker must find them first.
+        /// Its chunks; `None` where the handler's own chunker must find them first, or where its input is the result of a
+        /// job that has not ended.
         chunks: Option<Arc<[Slice]>>,
     },
     /// An attempt ended. A word about an attempt that is not running is ignored: its number is the fence.
@@ -124,10 +125,17 @@ pub struct Start {
     pub work: Work,
 }
 
+impl Start {
+    /// True where this is done by the host itself: cutting the result of another job, where the handler has no say.
+    pub fn is_cut_by_host(&self) -> bool {
+        matches!(self.work, Work::Cut) && self.job.chunking != Chunking::Custom
+    }
+}
+
 /// What an attempt does.
 #[derive(Debug, Clone)]
 pub enum Work {
-    /// Ask the handler's chunker.
+    /// Ask the handler's chunker, or cut what was not there when the job was accepted.
     Cut,
     /// Work on one chunk.
     Run {

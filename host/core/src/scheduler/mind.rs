@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::alarms::Alarms;
+use super::depend::Dependencies;
 use super::job::Job;
 use super::message::{Command, Decision, Message};
 use super::queue::{Home, Queue};
@@ -34,6 +35,7 @@ pub struct Scheduler {
     pub(super) accepted: u64,
     pub(super) queue: Queue,
     pub(super) alarms: Alarms,
+    pub(super) dependencies: Dependencies,
     pub(super) ledger: Ledger,
     pub(super) batches: Slab<LiveBatch>,
     pub(super) is_draining: bool,
@@ -53,6 +55,7 @@ impl Scheduler {
             accepted: 0,
             queue: Queue::default(),
             alarms: Alarms::default(),
+            dependencies: Dependencies::default(),
             batches: Slab::default(),
             is_draining: false,
             decision: Decision::default(),
@@ -72,6 +75,7 @@ impl Scheduler {
             self.hear(message);
         }
         self.miss_deadlines();
+        self.settle_dependents();
         self.start_what_fits();
         self.finish_turn()
     }

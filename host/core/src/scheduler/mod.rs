@@ -15,11 +15,13 @@
 //! | `start.rs` | what starts next, and how many at once? |
 //! | `queue.rs`, `class.rs`, `tenant.rs` | who waits, in which order? |
 //! | `recover.rs` | what was lost when the host died? |
+//! | `depend.rs` | who waits for this job, and what becomes of them when it ends? |
 //! | `explain.rs` | why does this job wait? |
 
 mod alarms;
 mod class;
 mod component;
+mod depend;
 mod explain;
 mod fold;
 mod hear;

@@ -43,6 +43,7 @@ impl Scheduler {
             self.recover_job(key);
         }
         self.miss_deadlines();
+        self.settle_dependents();
         self.start_what_fits();
         self.finish_turn()
     }
@@ -72,6 +73,8 @@ impl Scheduler {
     fn settle_or_refuse(&mut self, key: Key<Job>) {
         match self.too_big(key).filter(|_| self.jobs[key].is_open()) {
             Some(fault) => self.stop(key, fault, Code::JobStopped),
+            // Who waits in vain is settled together with all others who do.
+            None if self.jobs[key].is_blocked() => {}
             None => self.settle(key),
         }
     }

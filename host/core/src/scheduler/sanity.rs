@@ -45,7 +45,8 @@ impl Scheduler {
         }
         let classes = self.queue.classes.iter().map(|(key, class)| format!("{key:?} {class:?}\n"));
         text.extend(classes);
-        format!("{text}{:?}\n{:?}\n", self.queue.components, self.alarms)
+        let Self { queue, alarms, dependencies, .. } = self;
+        format!("{text}{:?}\n{alarms:?}\n{}\n", queue.components, dependencies.remembered())
     }
 
     fn check_place(&self, key: Key<Job>, job: &Job) {
@@ -54,6 +55,9 @@ impl Scheduler {
         let is_queued = self.queue.classes[job.class].queue.contains(&(job.rank, key));
         assert_eq!(is_queued, job.next_ready().is_some(), "{id} is queued while it can start");
         assert!(job.running == 0 || job.ending.is_none(), "{id} has ended and still runs");
+        for needed in &job.waits_for {
+            assert!(self.job_of.contains_key(needed), "{id} waits for {needed}, which lives");
+        }
     }
 
     fn check_reservations(&self) {

@@ -83,7 +83,9 @@ fn too_big(need: &Capacity, have: &str) -> Fault {
 
 fn end(job: crate::ids::JobId, fault: Fault) -> Event {
     match fault.code {
-        Code::Cancelled | Code::JobStopped | Code::Drained => Event::JobCancelled { job, fault },
+        Code::Cancelled | Code::JobStopped | Code::Drained | Code::DependencyFailed => {
+            Event::JobCancelled { job, fault }
+        }
         _ => Event::JobFailed { job, fault },
     }
 }
@@ -93,6 +95,10 @@ fn outlook(job: &Job) -> Outlook {
         _ if job.ending.is_some() => Outlook::Open,
         Some(_) if job.running > 0 => Outlook::Open,
         Some(fault) => Outlook::Fail((**fault).clone()),
+        None if job.is_blocked() => match &job.forsaken {
+            Some(fault) => Outlook::Fail((**fault).clone()),
+            None => Outlook::Open,
+        },
         None => outlook_of_steps(job),
     }
 }

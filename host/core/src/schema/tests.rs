@@ -83,7 +83,8 @@ fn the_schema_and_the_checker_agree() {
         ("max_retries: -1 }]", false),
         ("output: {} }]", false),
         ("output: x }]", false),
-        ("depends_on: [b] }]", false),
+        ("depends_on: null }]", true),
+        ("depends_on: { a: b } }]", false),
         ("}, 7]", false),
         ("}]\nqueues: 1", false),
     ] {

@@ -30,6 +30,8 @@ pub(crate) fn job(id: &str) -> JobSpec {
         parameters: "null".into(),
         chunking: Chunking::None,
         batch: None,
+        after: Arc::default(),
+        dependents: 0,
         priority: 0,
         limits: Limits::default(),
         retry: RetryPolicy {

@@ -1,6 +1,7 @@
 //! What must hold over the events of every life.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use pframe_core::event::{AfterFailure, Event, Record};
 use pframe_core::fault::Retry;
@@ -21,6 +22,8 @@ pub(crate) struct Laws {
     charged: BTreeMap<(JobId, Step), u32>,
     running: BTreeSet<AttemptId>,
     succeeded: BTreeSet<(JobId, Step)>,
+    after: BTreeMap<JobId, Arc<[JobId]>>,
+    completed: BTreeSet<JobId>,
     /// Where it differs from the settings.
     pub(crate) capacity: Option<Capacity>,
 }
@@ -56,9 +59,14 @@ impl Laws {
             | Event::JobCancelled { job, .. } => {
                 let runs = self.running.iter().find(|attempt| attempt.job == *job);
                 assert_eq!(runs, None, "{job} has ended");
+                if let Event::JobCompleted { .. } = &record.event {
+                    self.completed.insert(job.clone());
+                }
             }
-            Event::JobAccepted { .. }
-            | Event::ChunksPlanned { .. }
+            Event::JobAccepted { job } => {
+                self.after.insert(job.id.clone(), Arc::clone(&job.after));
+            }
+            Event::ChunksPlanned { .. }
             | Event::ResultPublished { .. } => {}
         }
     }
@@ -72,6 +80,8 @@ impl Laws {
         let charged = self.charged.entry(step).or_default();
         *charged += 1;
         assert!(*charged <= 1 + 2 + LOSSES_MAX, "{attempt}: too many attempts");
+        let missing = self.after[&attempt.job].iter().find(|job| !self.completed.contains(*job));
+        assert_eq!(missing, None, "{attempt}: what it depends on has completed");
         self.running.insert(attempt.clone());
     }
 

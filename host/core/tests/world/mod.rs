@@ -12,7 +12,7 @@ use laws::Laws;
 use pframe_core::event::{Event, Output, Record};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{AttemptId, Digest, JobId, Step, TenantName};
-use pframe_core::job::{JobSpec, Requirements};
+use pframe_core::job::{JobSpec, Requirements, Source, SourcePlace};
 use pframe_core::limits::Usage;
 use pframe_core::policy::{OnFailure, Tolerance};
 use pframe_core::resources::Capacity;
@@ -39,6 +39,8 @@ pub(crate) struct World {
     running: Vec<AttemptId>,
     unpublished: Vec<JobId>,
     jobs: Vec<JobId>,
+    /// Jobs that others may still depend on, and how many.
+    awaited: Vec<(JobId, u32)>,
     /// Attempts that ended before, for late words about them.
     ended: Vec<AttemptId>,
     is_draining: bool,
@@ -58,6 +60,7 @@ impl World {
             running: Vec::new(),
             unpublished: Vec::new(),
             jobs: Vec::new(),
+            awaited: Vec::new(),
             ended: Vec::new(),
             is_draining: false,
             laws: Laws::default(),
@@ -153,6 +156,8 @@ impl World {
                 let is_single = batch.attempts.len() == 1;
                 let first = &batch.attempts[0].job;
                 for start in &batch.attempts {
+                    let is_unmade = |input: &Source| matches!(input.place, SourcePlace::Job(_));
+                    assert!(!start.job.inputs.iter().any(is_unmade), "every input is there");
                     assert_eq!(start.job.tenant, first.tenant, "a batch has one tenant");
                     assert_eq!(start.job.task.component, first.task.component);
                     assert!(is_single || start.attempt.number == 1, "a retry runs alone");
@@ -177,14 +182,44 @@ impl World {
     }
 
     fn submit(&mut self) {
-        let spec = self.any_job();
+        let mut spec = self.any_job();
         let chunk_count = self.random.below(6);
         if self.scheduler.admit(&spec, chunk_count as usize).is_err() {
             return;
         }
+        self.depend(&mut spec);
         self.jobs.push(spec.id.clone());
-        let chunks = (self.random.below(8) > 0).then(|| common::chunks(chunk_count));
+        let is_uncut = spec.inputs.iter().any(|input| matches!(input.place, SourcePlace::Job(_)));
+        let is_uncut = is_uncut || self.random.below(8) == 0;
+        let chunks = (!is_uncut).then(|| common::chunks(chunk_count));
         self.say([Message::Submit { job: Arc::new(spec), chunks }]);
+    }
+
+    /// Some wait for jobs that came before, whether those have ended or not, and some of them for their results.
+    fn depend(&mut self, spec: &mut JobSpec) {
+        let mut after = Vec::new();
+        for _ in 0..self.random.below(3) {
+            if self.awaited.is_empty() {
+                break;
+            }
+            let place = self.random.index(self.awaited.len());
+            let (job, left) = &mut self.awaited[place];
+            if !after.contains(job) {
+                after.push(job.clone());
+                *left -= 1;
+            }
+            self.awaited.retain(|(_, left)| *left > 0);
+        }
+        if self.random.below(2) == 0 {
+            let place = |job: &JobId| SourcePlace::Job(job.clone());
+            let source = |job| Source { size: 0, place: place(job), ..spec.inputs[0].clone() };
+            spec.inputs = after.iter().map(source).chain([spec.inputs[0].clone()]).collect();
+        }
+        spec.after = after.into();
+        spec.dependents = *self.random.pick(&[0, 0, 0, 1, 2, 3]);
+        if spec.dependents > 0 {
+            self.awaited.push((spec.id.clone(), spec.dependents));
+        }
     }
 
     fn any_job(&mut self) -> JobSpec {

@@ -19,7 +19,7 @@ use pframe_core::scheduler::{Message, Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use super::assignment::{Unchanged, bytes, granted, open, scratch};
+use super::assignment::{JobSources, Unchanged, bytes, granted, open, scratch};
 use super::handover::Found;
 use super::processes::{Assigned, Floor, Post, Served};
 use super::sent::Sent;
@@ -235,10 +235,10 @@ impl Driver {
         let (work, unchanged) = match &start.work {
             Work::Cut => {
                 let sources = count(start.job.inputs.len());
-                (OrderedWork::Cut { sources }, Unchanged::Sources(Arc::clone(&start.job)))
+                (OrderedWork::Cut { sources }, Unchanged::Sources(JobSources::of(site, start)))
             }
             Work::Run { slice, count } => {
-                let source = open(&start.job, slice.source as usize)?;
+                let source = open(&start.job, slice.source as usize, &site.results)?;
                 let index = slice.source as usize;
                 let (medium, heard) = bytes(site, &start.job, &source, index)?;
                 let piece = Found::from(&*heard).piece(&mut descriptors)?;

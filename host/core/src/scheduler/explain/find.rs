@@ -22,12 +22,20 @@ impl Scheduler {
         reasons.extend(job.output_waits().then_some(Reason::Publishes));
         reasons.extend(runs(job));
         reasons.extend(job.stop.as_ref().map(|fault| Reason::Stops { code: fault.code }));
+        reasons.extend(self.after(job));
         reasons.extend(retry(job, now));
         if job.next_ready().is_some() {
             reasons.extend(self.why_not_started(job));
         }
         let state = job.progress().state();
         Some(Explanation { job: job.spec.id.clone(), state, reasons })
+    }
+
+    fn after(&self, job: &Job) -> Option<Reason> {
+        let state = |id: &JobId| self.state(id).map(|state| (id.clone(), state));
+        let jobs: Vec<_> = job.waits_for.iter().take(NAMES_MAX).filter_map(state).collect();
+        let more = u32::try_from(job.waits_for.len() - jobs.len()).unwrap_or(u32::MAX);
+        (!jobs.is_empty()).then_some(Reason::After { jobs, more })
     }
 
     fn why_not_started(&self, job: &Job) -> Vec<Reason> {

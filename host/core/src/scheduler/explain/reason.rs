@@ -38,6 +38,13 @@ pub enum Reason {
         /// The class of the fault.
         code: Code,
     },
+    /// It waits for these jobs.
+    After {
+        /// The first few, with the state of each.
+        jobs: Vec<(JobId, JobState)>,
+        /// How many more.
+        more: u32,
+    },
     /// Its result is being put where it is wanted.
     Publishes,
     /// The host starts nothing any more.
@@ -125,7 +132,12 @@ impl fmt::Display for Reason {
         match self {
             Self::Runs { attempts, more } => {
                 let verb = if attempts.len() == 1 && *more == 0 { "runs" } else { "run" };
-                write!(f, "{} {verb}", names(attempts, *more))
+                write!(f, "{} {verb}", attempt_names(attempts, *more))
+            }
+            Self::After { jobs, more } => {
+                let jobs: Vec<_> =
+                    jobs.iter().map(|(job, state)| format!("{job} ({state})")).collect();
+                write!(f, "after {}", names(jobs, *more))
             }
             Self::Stops { code } => write!(f, "it is being stopped, {}", code.title()),
             Self::Publishes => f.write_str("its result is being written"),
@@ -151,7 +163,7 @@ impl fmt::Display for Reason {
             Self::Short { need, free, held, holders, more } => {
                 write!(f, "needs {need}, {free} free; ")?;
                 let verb = if holders.len() == 1 && *more == 0 { "holds" } else { "hold" };
-                write!(f, "{} {verb} {held}", names(holders, *more))
+                write!(f, "{} {verb} {held}", attempt_names(holders, *more))
             }
             Self::HeldFor { job } => write!(f, "capacity is held for {job}, which waited longer"),
             Self::Behind { job } => write!(f, "{job} goes first"),
@@ -169,9 +181,12 @@ fn show_step(step: Step) -> String {
     }
 }
 
+fn attempt_names(attempts: &[AttemptId], more: u32) -> String {
+    names(attempts.iter().map(AttemptId::to_string).collect(), more)
+}
+
 /// `a`, `a and b`, `a, b and 3 more`.
-fn names(attempts: &[AttemptId], more: u32) -> String {
-    let mut names: Vec<_> = attempts.iter().map(AttemptId::to_string).collect();
+fn names(mut names: Vec<String>, more: u32) -> String {
     if more > 0 {
         names.push(format!("{more} more"));
     }

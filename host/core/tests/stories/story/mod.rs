@@ -87,7 +87,14 @@ impl Story {
 
     /// A job whose handler cuts its input itself.
     pub(crate) fn uncut_job(self, at: u64, id: &str) -> Self {
-        self.say(at, Message::Submit { job: Arc::new(common::job(id)), chunks: None })
+        self.uncut(at, id, |_| ())
+    }
+
+    /// A job whose chunks are not known when it is accepted.
+    pub(crate) fn uncut(self, at: u64, id: &str, change: impl FnOnce(&mut JobSpec)) -> Self {
+        let mut spec = common::job(id);
+        change(&mut spec);
+        self.say(at, Message::Submit { job: Arc::new(spec), chunks: None })
     }
 
     /// Every attempt of this job, or this one attempt, takes so many seconds.
