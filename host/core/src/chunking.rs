@@ -1,6 +1,7 @@
 //! Where inputs are cut into chunks.
 //!
-//! Owns: [`plan`], which cuts by size and by content, and [`check_cuts`], which judges a handler's own cuts.
+//! Owns: [`plan`], which cuts by size and by content, [`overlap`], which lets chunks repeat the end of the one before them, and
+//! [`check_cuts`], which judges a handler's own cuts.
 //! Never: reads; the caller looks for separators, and only near the cuts.
 #![expect(clippy::result_large_err, reason = "once per job, on no hot path")]
 
@@ -40,19 +41,52 @@ pub fn plan(
     chunking: &Chunking,
     mut find: impl FnMut(Search<'_>) -> Result<u64, Fault>,
 ) -> Result<Option<Arc<[Slice]>>, Fault> {
-    let (size, separator) = match chunking {
-        Chunking::None => (ByteSize(u64::MAX), None),
-        Chunking::Size { size, boundary } => (*size, boundary.separator()),
-        Chunking::Content { separator, size } => (*size, Some(separator.as_bytes())),
+    let size = match chunking {
+        Chunking::None => ByteSize(u64::MAX),
+        Chunking::Size { size, .. } | Chunking::Content { size, .. } => *size,
         Chunking::Time { .. } | Chunking::Custom => return Ok(None),
     };
-    let separator = separator.filter(|separator| !separator.is_empty());
+    let separator = separator_of(chunking);
     let mut chunks = Vec::new();
     for (source, &end) in sizes.iter().enumerate() {
         let mut cutter = Cutter { source, end, size: size.0.max(1), separator, find: &mut find };
         cutter.cut(&mut chunks)?;
     }
     Ok(Some(chunks.into()))
+}
+
+/// The bytes after which a chunk may end; `None` means any.
+fn separator_of(chunking: &Chunking) -> Option<&[u8]> {
+    let separator = match chunking {
+        Chunking::Size { boundary, .. } => boundary.separator(),
+        Chunking::Content { separator, .. } => Some(separator.as_bytes()),
+        Chunking::None | Chunking::Time { .. } | Chunking::Custom => None,
+    };
+    separator.filter(|separator| !separator.is_empty())
+}
+
+/// Lets each chunk but the first of its source begin earlier: by as many whole records as fit into so many bytes, or by
+/// exactly these where a chunk may end after any byte. `find` answers as for [`plan`].
+pub fn overlap(
+    slices: &mut [Slice],
+    bytes: ByteSize,
+    chunking: &Chunking,
+    mut find: impl FnMut(Search<'_>) -> Result<u64, Fault>,
+) -> Result<(), Fault> {
+    let separator = separator_of(chunking);
+    for slice in slices.iter_mut().filter(|slice| slice.start > 0) {
+        let wanted = slice.start.saturating_sub(bytes.0);
+        let start = match separator {
+            Some(separator) if wanted > 0 => {
+                // A record that begins right there is whole.
+                let from = wanted.saturating_sub(separator.len() as u64);
+                find(Search { source: slice.source as usize, from, separator })?.max(wanted)
+            }
+            _ => wanted,
+        };
+        slice.start = start.min(slice.start);
+    }
+    Ok(())
 }
 
 /// Cuts one source.

@@ -41,7 +41,8 @@ impl Graph {
     fn of(jobs: &[(&JobId, &[JobId])]) -> (Self, Vec<Tangle>) {
         let places: BTreeMap<&JobId, usize> =
             jobs.iter().enumerate().map(|(index, (id, _))| (*id, index)).collect();
-        let mut graph = Self { needs: vec![Vec::new(); jobs.len()], feeds: vec![Vec::new(); jobs.len()] };
+        let mut graph =
+            Self { needs: vec![Vec::new(); jobs.len()], feeds: vec![Vec::new(); jobs.len()] };
         let mut missing = Vec::new();
         for (job, (_, after)) in jobs.iter().enumerate() {
             for wanted in after.iter().collect::<BTreeSet<_>>() {
@@ -60,8 +61,7 @@ impl Graph {
     /// The order as far as it goes, and the jobs that are in a cycle or behind one.
     fn sort(&self) -> (Vec<usize>, BTreeSet<usize>) {
         let mut open: Vec<usize> = self.needs.iter().map(Vec::len).collect();
-        let mut ready: BTreeSet<usize> =
-            (0..open.len()).filter(|&job| open[job] == 0).collect();
+        let mut ready: BTreeSet<usize> = (0..open.len()).filter(|&job| open[job] == 0).collect();
         let mut order = Vec::with_capacity(open.len());
         while let Some(job) = ready.pop_first() {
             order.push(job);
@@ -151,8 +151,9 @@ mod tests {
     #[test]
     fn j16_a_chain_of_a_million_jobs_is_ordered() {
         let ids: Vec<JobId> = (0..1_000_000).map(|n| format!("j{n}").parse().unwrap()).collect();
-        let jobs: Vec<_> =
-            (0..ids.len()).map(|n| (&ids[n], &ids[(n + 1).min(ids.len())..][..usize::from(n + 1 < ids.len())])).collect();
+        let jobs: Vec<_> = (0..ids.len())
+            .map(|n| (&ids[n], &ids[(n + 1).min(ids.len())..][..usize::from(n + 1 < ids.len())]))
+            .collect();
         let order = order(&jobs).unwrap();
         assert_eq!((order[0], order[999_999]), (999_999, 0));
     }

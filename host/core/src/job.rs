@@ -86,6 +86,32 @@ impl Boundary {
     }
 }
 
+/// How much of its neighbours a chunk repeats, so that what lies across a cut is seen whole by one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overlap {
+    /// Bytes of the chunk before it: whole records, as many as fit.
+    Bytes(ByteSize),
+    /// Time of the chunks before and after it.
+    Time(Duration),
+}
+
+/// How the outputs of many chunks become one result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Collect {
+    /// By the handler's own collector.
+    Handler,
+    /// Joined, in the order of the chunks.
+    Concat,
+    /// One JSON array of all values that the chunks wrote.
+    JsonArray,
+    /// A file for each chunk, with a manifest; a tar archive where the result has no folder of its own.
+    Files,
+    /// Not at all: the work was done for what it did, not for what it wrote.
+    None,
+}
+
 /// Limits as asked for; what is not stated comes from the job type, then from the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LimitsRequest {
@@ -180,6 +206,10 @@ pub struct JobRequest {
     pub parameters: serde_json::Value,
     /// How to cut; not stated: from the job type, else one chunk per file.
     pub chunking: Option<Chunking>,
+    /// How much of its neighbours a chunk repeats.
+    pub overlap: Option<Overlap>,
+    /// How outputs become one result; not stated: by the handler's own collector if it has one, else joined.
+    pub collect: Option<Collect>,
     /// Chunks run back to back on one reservation; `None` lets the scheduler choose.
     pub batch: Option<u32>,
     /// It starts once these jobs of the same submission have completed; those whose results it works on need not be named.
@@ -213,6 +243,8 @@ impl JobRequest {
             input,
             parameters: serde_json::Value::Object(serde_json::Map::new()),
             chunking: None,
+            overlap: None,
+            collect: None,
             batch: None,
             after: Vec::new(),
             priority: 0,
@@ -338,6 +370,12 @@ pub struct JobSpec {
     pub parameters: Arc<str>,
     /// How the inputs are cut.
     pub chunking: Chunking,
+    /// How much of its neighbours a chunk repeats.
+    #[serde(default)]
+    pub overlap: Option<Overlap>,
+    /// How outputs become one result, if the job says so.
+    #[serde(default)]
+    pub collect: Option<Collect>,
     /// Chunks run back to back on one reservation; `None` lets the scheduler choose.
     pub batch: Option<u32>,
     /// It starts once these jobs have completed.
@@ -364,6 +402,14 @@ pub struct JobSpec {
     pub deadline: Option<Timestamp>,
     /// Absolute path of the file that receives the result.
     pub output: Option<String>,
+}
+
+impl JobSpec {
+    /// How outputs become one result.
+    pub fn collector(&self) -> Collect {
+        let usual = if self.task.collects { Collect::Handler } else { Collect::Concat };
+        self.collect.unwrap_or(usual)
+    }
 }
 
 /// One chunk: a half-open range of one source, in bytes.

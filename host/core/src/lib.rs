@@ -13,6 +13,7 @@ pub mod ids;
 pub mod job;
 pub mod jobfile;
 pub mod limits;
+pub mod naming;
 pub mod policy;
 pub mod report;
 pub mod resources;

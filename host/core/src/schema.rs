@@ -93,6 +93,10 @@ fn job() -> Json {
             "type": ["object", "null"],
         },
         "chunking": of("chunking", "how the input is cut; not stated: as the job type says, else one chunk per file"),
+        "collect": {
+            "description": "how outputs become one result; not stated: by the handler's own collector if it has one, else `concat`",
+            "enum": ["handler", "concat", "json-array", "files", "none", null],
+        },
         "priority": {
             "description": "higher goes first, within the tenant; 0 unless stated",
             "type": ["integer", "null"],
@@ -191,7 +195,10 @@ fn chunking() -> Json {
                 "maxLength": bounds::SEPARATOR_BYTES_MAX,
             },
             "length": of("duration", "with `time`: length of a span; 10min unless stated"),
-            "overlap": { "description": "not available yet", "type": "null" },
+            "overlap": {
+                "description": "how much of its neighbours a chunk repeats, at most as much as a chunk is long: a size with `size` and `content` (whole records of the chunk before it), a duration with `time` (on both sides)",
+                "type": ["string", "number", "null"],
+            },
             "batch": of("batch", "small chunks run back to back on one reservation"),
         },
     })

@@ -10,7 +10,7 @@ use std::time::Duration;
 use expect_test::expect;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::TenantName;
-use pframe_core::job::{Boundary, Chunking, Grant, InputRequest};
+use pframe_core::job::{Boundary, Chunking, Collect, Grant, InputRequest, Overlap};
 use pframe_core::policy::{OnFailure, Tolerance};
 use pframe_core::units::{ByteSize, CpuCores, Fuel};
 
@@ -281,12 +281,12 @@ fn chunking_refuses_what_means_nothing() {
     check(
         "chunking: { strategy: time, size: 8MiB, boundary: line }",
         &expect![[r#"
-        jobs.yaml:6:39: error[PF101]: `size` means nothing with the strategy `time`
-          in: jobs[0].chunking
-          advice: `time` takes `length`
-        jobs.yaml:6:55: error[PF101]: `boundary` means nothing with the strategy `time`
-          in: jobs[0].chunking
-          advice: `time` takes `length`"#]],
+            jobs.yaml:6:39: error[PF101]: `size` means nothing with the strategy `time`
+              in: jobs[0].chunking
+              advice: `time` takes `length` and `overlap`
+            jobs.yaml:6:55: error[PF101]: `boundary` means nothing with the strategy `time`
+              in: jobs[0].chunking
+              advice: `time` takes `length` and `overlap`"#]],
     );
     check(
         "chunking: { size: 8MiB }",
@@ -375,13 +375,60 @@ fn retry_count_is_ignored_with_a_remark() {
 }
 
 #[test]
-fn keys_that_are_reserved_say_so() {
+fn an_overlap_is_no_longer_than_a_chunk() {
+    let overlap = |text: &str| parse(with(text)).map(|file| file.jobs[0].overlap);
+    let bytes = overlap("chunking: { strategy: size, size: 1MiB, overlap: 4KiB }").unwrap();
+    assert_eq!(bytes, Some(Overlap::Bytes(ByteSize::kib(4))));
+    let time = overlap("chunking: { strategy: time, length: 60s, overlap: 2s }").unwrap();
+    assert_eq!(time, Some(Overlap::Time(Duration::from_secs(2))));
     check(
-        "chunking: { strategy: size, overlap: 1KiB }",
+        "chunking: { strategy: content, size: 1KiB, overlap: 2KiB }",
         &expect![[r#"
-            jobs.yaml:6:33: error[PF101]: `overlap` is not available yet
-              in: jobs[0].chunking
-              advice: delete the key"#]],
+            jobs.yaml:6:57: error[PF101]: `2KiB` is out of range
+              in: jobs[0].chunking.overlap
+              advice: write a size from 0 B to 1 KiB"#]],
+    );
+    check(
+        "chunking: { strategy: none, overlap: 2KiB }",
+        &expect![[r#"
+        jobs.yaml:6:42: error[PF101]: `overlap` means nothing with the strategy `none`
+          in: jobs[0].chunking
+          advice: delete it, or choose another strategy"#]],
+    );
+    check(
+        "chunking: { strategy: time, overlap: 2KiB }",
+        &expect![[r#"
+        jobs.yaml:6:42: error[PF101]: expected a duration, found `2KiB`
+          in: jobs[0].chunking.overlap
+          advice: write a duration from 0 s to 10m, for example `10min`"#]],
+    );
+}
+
+#[test]
+fn collectors_have_names() {
+    for (name, collect) in [
+        ("handler", Collect::Handler),
+        ("concat", Collect::Concat),
+        ("json-array", Collect::JsonArray),
+        ("files", Collect::Files),
+        ("none", Collect::None),
+    ] {
+        let file = parse(with(&format!("collect: {name}"))).unwrap();
+        assert_eq!(file.jobs[0].collect, Some(collect));
+    }
+    check(
+        "collect: file",
+        &expect![[r#"
+        jobs.yaml:6:14: error[PF101]: `file` is not known here
+          in: jobs[0].collect
+          advice: did you mean `files`?"#]],
+    );
+    check(
+        "collect: none\noutput: { path: x }",
+        &expect![[r#"
+        jobs.yaml:7:13: error[PF101]: `collect: none` makes no result that could go anywhere
+          in: jobs[0]
+          advice: delete `output`, or choose another collector"#]],
     );
 }
 

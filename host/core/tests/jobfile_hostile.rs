@@ -221,15 +221,15 @@ fn j11_a_typo_gets_a_suggestion_and_a_stranger_its_home() {
     check(
         "memory: 1MiB\nchunk_size: 8MiB\ncolour: red",
         &expect![[r#"
-        jobs.yaml:6:5: error[PF101]: unknown key `memory`
-          in: jobs[0]
-          advice: it belongs under `limits` or `resource_requirements`
-        jobs.yaml:7:5: error[PF101]: unknown key `chunk_size`
-          in: jobs[0]
-          advice: write `chunking: { strategy: size, size: … }`
-        jobs.yaml:8:5: error[PF101]: unknown key `colour`
-          in: jobs[0]
-          advice: a job has `id`, `task_type`, `input_data`, `parameters`, `chunking`, `priority`, `tenant`, `timeout`, `deadline`, `max_retries`, `retry_count`, `on_failure`, `max_failed_chunks`, `limits`, `grants`, `resource_requirements`, `output`, `depends_on`"#]],
+            jobs.yaml:6:5: error[PF101]: unknown key `memory`
+              in: jobs[0]
+              advice: it belongs under `limits` or `resource_requirements`
+            jobs.yaml:7:5: error[PF101]: unknown key `chunk_size`
+              in: jobs[0]
+              advice: write `chunking: { strategy: size, size: … }`
+            jobs.yaml:8:5: error[PF101]: unknown key `colour`
+              in: jobs[0]
+              advice: a job has `id`, `task_type`, `input_data`, `parameters`, `chunking`, `collect`, `priority`, `tenant`, `timeout`, `deadline`, `max_retries`, `retry_count`, `on_failure`, `max_failed_chunks`, `limits`, `grants`, `resource_requirements`, `output`, `depends_on`"#]],
     );
 }
 
@@ -412,12 +412,12 @@ fn j21_hostile_words_are_inert_and_escaped_when_told() {
     check(
         "\"\\e[31m\\u202e{}%n\": 1\nid2: \"x\"",
         &expect![[r#"
-        jobs.yaml:6:5: error[PF101]: unknown key `\u{1b}[31m\u{202e}{}%n`
-          in: jobs[0]
-          advice: a job has `id`, `task_type`, `input_data`, `parameters`, `chunking`, `priority`, `tenant`, `timeout`, `deadline`, `max_retries`, `retry_count`, `on_failure`, `max_failed_chunks`, `limits`, `grants`, `resource_requirements`, `output`, `depends_on`
-        jobs.yaml:7:5: error[PF101]: unknown key `id2`
-          in: jobs[0]
-          advice: did you mean `id`?"#]],
+            jobs.yaml:6:5: error[PF101]: unknown key `\u{1b}[31m\u{202e}{}%n`
+              in: jobs[0]
+              advice: a job has `id`, `task_type`, `input_data`, `parameters`, `chunking`, `collect`, `priority`, `tenant`, `timeout`, `deadline`, `max_retries`, `retry_count`, `on_failure`, `max_failed_chunks`, `limits`, `grants`, `resource_requirements`, `output`, `depends_on`
+            jobs.yaml:7:5: error[PF101]: unknown key `id2`
+              in: jobs[0]
+              advice: did you mean `id`?"#]],
     );
     check(
         "tenant: \"a\\nb\\e[2J\"",

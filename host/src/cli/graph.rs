@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn jobs_stand_below_the_last_that_they_wait_for() {
-        let graph = drawn(&["fetch", "alone", "words: fetch", "pages: fetch", "report: pages words"]);
+        let graph =
+            drawn(&["fetch", "alone", "words: fetch", "pages: fetch", "report: pages words"]);
         expect_test::expect![""].assert_eq(&graph.unwrap());
     }
 
@@ -104,7 +105,9 @@ mod tests {
     #[test]
     fn a_long_chain_is_drawn_in_part() {
         let chain: Vec<String> = (0..5000)
-            .map(|n: u32| format!("j{n}: {}", n.checked_sub(1).map_or(String::new(), |n| format!("j{n}"))))
+            .map(|n: u32| {
+                format!("j{n}: {}", n.checked_sub(1).map_or(String::new(), |n| format!("j{n}")))
+            })
             .collect();
         let chain: Vec<&str> = chain.iter().map(String::as_str).collect();
         let graph = drawn(&chain).unwrap();

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use pframe_core::config::Config;
-use pframe_core::job::{Chunking, JobRequest, JobSpec, Slice, SourcePlace};
+use pframe_core::job::{Chunking, Collect, JobRequest, JobSpec, Overlap, Slice, SourcePlace};
 use pframe_core::policy::{Backoff, OnFailure, Tolerance};
 use pframe_core::resources::Capacity;
 use pframe_core::units::{ByteSize, show_duration};
@@ -78,7 +78,7 @@ impl<'a> Outlook<'a> {
         let Self { spec, .. } = self;
         let mut lines = vec![
             format!("job {}", spec.id),
-            format!("  task       {} {}", spec.task.name, self.brings()),
+            format!("  task       {}{}", spec.task.name, self.brings()),
             format!("  component  sha256:{}", spec.task.component),
             format!("  input      {}", self.input()),
             format!("  chunks     {}", self.chunks_text()),
@@ -96,6 +96,7 @@ impl<'a> Outlook<'a> {
             lines.push("  denied     imported, and not granted:".into());
             lines.extend(grouped(&denied).into_iter().map(|line| format!("    {line}")));
         }
+        lines.push(format!("  collected  {}", self.collected()));
         let result = match &spec.output {
             Some(path) => path,
             None if spec.dependents > 0 => "kept for those that depend on it",
@@ -113,10 +114,21 @@ impl<'a> Outlook<'a> {
     fn brings(&self) -> &'static str {
         let Some(info) = &self.info else { return "" };
         match (info.cuts, info.collects) {
-            (true, true) => "(brings its own chunker and collector)",
-            (true, false) => "(brings its own chunker)",
-            (false, true) => "(brings its own collector)",
-            (false, false) => "(results are joined in order)",
+            (true, true) => " (brings its own chunker and collector)",
+            (true, false) => " (brings its own chunker)",
+            (false, true) => " (brings its own collector)",
+            (false, false) => "",
+        }
+    }
+
+    fn collected(&self) -> &'static str {
+        match (self.spec.collector(), &self.spec.output) {
+            (Collect::Handler, _) => "by the handler",
+            (Collect::Concat, _) => "joined in the order of the chunks",
+            (Collect::JsonArray, _) => "one JSON array",
+            (Collect::Files, Some(_)) => "a folder with a file for each chunk",
+            (Collect::Files, None) => "a tar archive with a file for each chunk",
+            (Collect::None, _) => "not at all",
         }
     }
 
@@ -146,7 +158,7 @@ impl<'a> Outlook<'a> {
     }
 
     fn chunks_text(&self) -> String {
-        let how = strategy(&self.spec.chunking);
+        let how = strategy(&self.spec.chunking) + &overlap(self.spec.overlap);
         let (Some(chunks), span) = (self.chunks, self.span()) else {
             let by = if self.awaits_results() { "" } else { " by the handler" };
             return format!("found{by} when the job runs; {how}");
@@ -196,6 +208,8 @@ impl<'a> Outlook<'a> {
             "task": self.spec.task.name,
             "component": self.spec.task.component,
             "cuts": self.info.as_ref().map(|info| info.cuts),
+            "overlap": self.spec.overlap,
+            "collect": self.spec.collector(),
             "collects": self.info.as_ref().map(|info| info.collects),
             "sources": self.spec.inputs.len(),
             "input_bytes": self.input_bytes(),
@@ -245,6 +259,16 @@ fn strategy(chunking: &Chunking) -> String {
             format!("cut in silence near every {}", show_duration(*length))
         }
         Chunking::Custom => "cut by the handler".into(),
+    }
+}
+
+fn overlap(overlap: Option<Overlap>) -> String {
+    match overlap {
+        Some(Overlap::Bytes(bytes)) => format!(", each repeats up to {bytes} of the one before"),
+        Some(Overlap::Time(time)) => {
+            format!(", each reaches {} over its cuts", show_duration(time))
+        }
+        None => String::new(),
     }
 }
 

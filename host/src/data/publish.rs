@@ -15,12 +15,29 @@ use pframe_core::ids::Digest;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 
+use super::folder;
 use super::results::{ResultStore, sync_directory};
 use super::source::{Bytes, ReadProblem};
 
 use crate::failpoint::pass;
 
 const BLOCK: u64 = 1 << 20;
+
+/// Unpacks a result that is an archive of files into the folder at `path`. Doing it twice does no harm.
+pub(crate) fn publish_folder(
+    output: &Output,
+    path: &Path,
+    store: &ResultStore,
+) -> Result<(), Fault> {
+    let refuse = |error: std::io::Error| {
+        Fault::new(Code::DiskFull).detail(format!("writing `{}`: {error}", path.display()))
+    };
+    pass("publish-begin").map_err(refuse)?;
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(parent).map_err(refuse)?;
+    let archive = std::io::BufReader::new(Bytes::open(output, store)?.reader());
+    folder::replace(archive, path, &parent.join(name_of(output, path)))
+}
 
 /// Writes the result to `path`. Doing it twice does no harm.
 pub(crate) fn publish(output: &Output, path: &Path, store: &ResultStore) -> Result<(), Fault> {

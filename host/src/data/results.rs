@@ -23,6 +23,11 @@ use crate::failpoint::pass;
 /// Results up to this size travel in the journal: a file each would cost more than 15,000 jobs a second allow.
 pub(crate) const INLINE_BYTES_MAX: usize = 64 << 10;
 
+/// Results of one job that travel in the journal, all together: until they are collected they are held in memory too.
+const INLINE_OF_JOB_BYTES_MAX: usize = 64 << 20;
+/// Results up to this size always travel in the journal, however many there are.
+const INLINE_BYTES_MIN: usize = 64;
+
 /// Whether files must survive a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
@@ -76,7 +81,14 @@ impl ResultStore {
 
     /// Starts a new result.
     pub(crate) fn writer(&self) -> ResultWriter {
-        ResultWriter { store: self.clone(), buffer: Vec::new(), spilled: None }
+        self.writer_of_one_of(1)
+    }
+
+    /// Starts a new result of a job that has so many: the more there are, the sooner they become files.
+    pub(crate) fn writer_of_one_of(&self, count: u32) -> ResultWriter {
+        let share = INLINE_OF_JOB_BYTES_MAX / (count.max(1) as usize);
+        let inline_max = share.clamp(INLINE_BYTES_MIN, INLINE_BYTES_MAX);
+        ResultWriter { store: self.clone(), inline_max, buffer: Vec::new(), spilled: None }
     }
 
     /// Counts one more result that this file stands for: it was made now, or by an earlier process.
@@ -165,6 +177,7 @@ impl From<Finished> for Output {
 /// A result being written. Dropped before it is finished, it leaves nothing behind.
 pub(crate) struct ResultWriter {
     store: ResultStore,
+    inline_max: usize,
     buffer: Vec<u8>,
     spilled: Option<Spilled>,
 }
@@ -178,7 +191,7 @@ struct Spilled {
 impl ResultWriter {
     /// Appends bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        if self.spilled.is_none() && self.buffer.len() + bytes.len() <= INLINE_BYTES_MAX {
+        if self.spilled.is_none() && self.buffer.len() + bytes.len() <= self.inline_max {
             self.buffer.extend_from_slice(bytes);
             return Ok(());
         }
@@ -268,6 +281,19 @@ mod tests {
         writer.write(b"small").unwrap();
         assert!(matches!(writer.finish().unwrap(), Finished::Inline(bytes) if bytes == b"small"));
         assert_eq!(std::fs::read_dir(&*store.directory).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn one_of_many_results_becomes_a_file_sooner() {
+        let (_directory, store) = store();
+        let kept = |count, bytes: usize| {
+            let mut writer = store.writer_of_one_of(count);
+            writer.write(&vec![7; bytes]).unwrap();
+            matches!(writer.finish().unwrap(), Finished::Stored { .. })
+        };
+        assert!(!kept(1000, 60_000));
+        assert!(kept(100_000, 1000) && !kept(100_000, 500));
+        assert!(kept(1_000_000, 65) && !kept(1_000_000, 64));
     }
 
     #[test]

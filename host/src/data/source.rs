@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -14,6 +15,9 @@ use pframe_core::fault::{Code, Fault};
 use pframe_core::job::{Source, SourcePlace};
 
 use super::results::ResultStore;
+
+/// Bytes that a reader takes at once at most.
+const BLOCK_BYTES: u64 = 256 << 10;
 
 /// Why a read failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +65,11 @@ impl Bytes {
         }
     }
 
+    /// A reader from the start.
+    pub(crate) fn reader(&self) -> BytesReader {
+        BytesReader { bytes: self.clone(), offset: 0 }
+    }
+
     /// Up to `length` bytes from `offset`; fewer only at the end.
     pub(crate) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, ReadProblem> {
         let left = self.size().checked_sub(offset).ok_or(ReadProblem::OutOfRange)?;
@@ -81,6 +90,23 @@ impl Bytes {
                 }
             }
         }
+    }
+}
+
+/// Reads from the start, in blocks.
+pub(crate) struct BytesReader {
+    bytes: Bytes,
+    offset: u64,
+}
+
+impl io::Read for BytesReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = (buffer.len() as u64).min(BLOCK_BYTES);
+        let block = self.bytes.read(self.offset, length);
+        let block = block.map_err(|problem| io::Error::other(problem.to_string()))?;
+        buffer[..block.len()].copy_from_slice(&block);
+        self.offset += block.len() as u64;
+        Ok(block.len())
     }
 }
 
@@ -193,7 +219,8 @@ impl SourceReader {
 }
 
 fn without_result(source: &Source) -> Fault {
-    Fault::new(Code::Bug).detail(format!("the result of `{}` was asked for before it was made", source.name))
+    Fault::new(Code::Bug)
+        .detail(format!("the result of `{}` was asked for before it was made", source.name))
 }
 
 /// Modification time in nanoseconds since the Unix epoch; negative before it.

@@ -10,10 +10,13 @@ use std::sync::Arc;
 use pframe_core::dependencies::{self, Tangle};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::JobId;
-use pframe_core::job::{Chunking, JobRequest, JobSpec, Slice, Source, SourcePlace, TaskRef};
+use pframe_core::job::{
+    Chunking, Collect, JobRequest, JobSpec, Slice, Source, SourcePlace, TaskRef,
+};
 use pframe_core::units::{ByteSize, Timestamp};
 
 use super::workbench::Workbench;
+use crate::data::folder::check_replaceable;
 use crate::data::inputs;
 use crate::executor::cut;
 use crate::sandbox::Task;
@@ -51,10 +54,18 @@ pub(super) fn plan(
     let inputs: Arc<[Source]> = inputs::resolve(&request.input, base)?.into();
     let is_there = !inputs.iter().any(|input| matches!(input.place, SourcePlace::Job(_)));
     let chunks = match is_there {
-        true => cut(&workbench.recordings, &inputs, &resolved.chunking, None)?,
+        true => cut(&workbench.recordings, &inputs, (&resolved.chunking, request.overlap), None)?,
         false => None,
     };
-    let output = request.output.as_deref().map(|path| target(path, base)).transpose()?;
+    if request.collect == Some(Collect::Handler) && !task.collects() {
+        return Err(Fault::new(Code::ExportMissing)
+            .detail("`collect: handler` needs an exported `pframe:task/collector@0.1.0`"));
+    }
+    let kind = match request.collect {
+        Some(Collect::Files) => Target::Folder,
+        _ => Target::File,
+    };
+    let output = request.output.as_deref().map(|path| target(path, base, kind)).transpose()?;
     let spec = JobSpec {
         id: request.id.clone(),
         tenant: request.tenant.clone(),
@@ -66,6 +77,8 @@ pub(super) fn plan(
         inputs,
         parameters: resolved.parameters.to_string().into(),
         chunking: resolved.chunking,
+        overlap: request.overlap,
+        collect: request.collect,
         batch: request.batch,
         after: request.dependencies().into(),
         dependents: 0,
@@ -116,14 +129,24 @@ fn tangled(planned: &[Planned], tangle: &Tangle) -> Fault {
     Fault::new(Code::JobFile).detail(detail)
 }
 
-/// The absolute path of the file that receives the result; refused early where it cannot be written.
-fn target(path: &str, base: &Path) -> Result<String, Fault> {
+/// What a result becomes outside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    File,
+    /// A folder of files, which may replace an earlier one.
+    Folder,
+}
+
+/// The absolute path of what receives the result; refused early where it cannot be written.
+fn target(path: &str, base: &Path, kind: Target) -> Result<String, Fault> {
     let refuse = |why: &str| {
         Err(Fault::new(Code::JobFile).detail(format!("`output.path`: `{path}`: {why}")))
     };
     let Ok(absolute) = std::path::absolute(base.join(path)) else { return refuse("not a path") };
-    if absolute.is_dir() {
-        return refuse("this is a directory");
+    match kind {
+        Target::File if absolute.is_dir() => return refuse("this is a directory"),
+        Target::Folder => check_replaceable(&absolute)?,
+        Target::File => {}
     }
     let mut folder = absolute.parent();
     while let Some(existing) = folder.filter(|folder| !folder.exists()) {

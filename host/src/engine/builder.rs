@@ -240,7 +240,8 @@ impl Prepared {
         };
         let executor = executor(site, &workbench, builder.worker_program.take())?;
         let clock = Clock::start(state.newest);
-        let (scheduler, recovered) = recover(&state.records, scheduler_settings(&workbench), clock, &workbench, &ledger)?;
+        let (scheduler, recovered) =
+            recover(&state.records, scheduler_settings(&workbench), clock, &workbench, &ledger)?;
         builder.reporters.iter_mut().for_each(|reporter| reporter.begin(&state.records));
         let mut leftovers = Leftovers::new(state.results.clone());
         leftovers.recover(&state.records);

@@ -128,9 +128,8 @@ impl Control {
         let count = chunks.as_ref().map_or(1, |chunks| chunks.len().max(1));
         let earlier = admitted.chunks.entry(job.tenant.clone()).or_default();
         let room = self.scheduler.admit(&job, earlier.saturating_add(count));
-        let is_known = |needed: &&JobId| {
-            admitted.awaited.contains(*needed) || self.scheduler.knows(needed)
-        };
+        let is_known =
+            |needed: &&JobId| admitted.awaited.contains(*needed) || self.scheduler.knows(needed);
         let missing = job.after.iter().find(|needed| !is_known(needed));
         let missing = missing.map_or(Ok(()), |missing| {
             let detail = format!("job `{missing}` was not accepted");

@@ -41,7 +41,11 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn open(state_dir: Option<&Path>, scratch: &Path, work: Option<&Work>) -> Result<Self, Fault> {
+    pub(super) fn open(
+        state_dir: Option<&Path>,
+        scratch: &Path,
+        work: Option<&Work>,
+    ) -> Result<Self, Fault> {
         match state_dir {
             Some(state_dir) => Self::durable(state_dir, work),
             None => Self::volatile(scratch),
@@ -93,11 +97,7 @@ impl State {
 
 /// The rest of an unfinished run. Where every job has ended, and the machine was to blame for one that failed, there is no
 /// rest, and the run lacks nothing but its last word (the disk was full, say): it is given, and the work begins anew.
-fn go_on(
-    journal: &mut SqliteJournal,
-    new: &NewRun,
-    now: Timestamp,
-) -> Result<Vec<Record>, Fault> {
+fn go_on(journal: &mut SqliteJournal, new: &NewRun, now: Timestamp) -> Result<Vec<Record>, Fault> {
     match journal.continue_run(&new.key)? {
         Some(records) if !failed_by_the_machine(&records, new.jobs) => Ok(records),
         Some(_) => {

@@ -19,7 +19,7 @@ use super::Site;
 use super::speech::speech_grant;
 use crate::capability::Granted;
 use crate::capability::input::{ChunkHandle, Medium, Part, SourceHandle, Supply};
-use crate::data::results::ResultStore;
+use crate::data::results::{ResultStore, ResultWriter};
 use crate::data::source::{Bytes, SourceReader};
 use crate::sandbox::{Assignment, Product};
 
@@ -52,6 +52,14 @@ impl Unchanged {
     }
 }
 
+/// Where the attempt's result goes.
+pub(super) fn writer(site: &Site, start: &Start) -> ResultWriter {
+    match &start.work {
+        Work::Run { count, .. } => site.results.writer_of_one_of(*count),
+        Work::Cut | Work::Collect { .. } => site.results.writer(),
+    }
+}
+
 /// Opens what the attempt needs.
 pub(super) fn prepare(site: &Site, start: &Start) -> Result<Prepared, Fault> {
     match &start.work {
@@ -67,7 +75,7 @@ pub(super) fn prepare(site: &Site, start: &Start) -> Result<Prepared, Fault> {
             let assignment = Assignment::Run(Box::new(chunk));
             Ok(Prepared { assignment, unchanged: Unchanged::Source(source) })
         }
-        Work::Collect { parts } => {
+        Work::Collect { parts, .. } => {
             let parts = StoredParts { parts: Arc::clone(parts), results: site.results.clone() };
             let assignment = Assignment::Collect(Box::new(parts));
             Ok(Prepared { assignment, unchanged: Unchanged::Nothing })

@@ -17,7 +17,7 @@ use pframe_core::scheduler::{Message, Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 
 use super::Site;
-use super::assignment::{granted, outcome, prepare};
+use super::assignment::{granted, outcome, prepare, writer};
 use super::host_work;
 use super::speech::{Caller, LocalSpeech, put_off};
 use crate::capability::input::Medium;
@@ -84,7 +84,7 @@ async fn perform(
         stop,
         progress: Box::new(ProgressSink::new(&site.progress, start.attempt.clone())),
         speech: Box::new(LocalSpeech(caller)),
-        output: SharedOutput::new(site.results.writer(), start.job.limits.output),
+        output: SharedOutput::new(writer(site, start), start.job.limits.output),
         talk: talk.clone(),
     };
     let result = run(&site.sandbox, &task, order, usage).await;

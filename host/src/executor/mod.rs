@@ -5,6 +5,7 @@
 
 mod assignment;
 mod batch;
+mod collecting;
 mod cutting;
 mod driver;
 mod handover;
@@ -26,11 +27,11 @@ use std::sync::Arc;
 
 use pframe_core::event::Output;
 use pframe_core::ids::AttemptId;
-use pframe_core::job::JobSpec;
+use pframe_core::job::{Collect, JobSpec};
 use pframe_core::scheduler::Command;
 
 use crate::capability::progress::ProgressBoard;
-use crate::data::publish::publish;
+use crate::data::publish::{publish, publish_folder};
 use crate::data::results::ResultStore;
 use crate::inbox::Inbox;
 use crate::inference::Inference;
@@ -76,6 +77,9 @@ impl Site {
     fn publish(&self, job: &JobSpec, output: Option<&Output>) {
         let target = job.output.as_deref().map(Path::new);
         let result = match (target, output) {
+            (Some(path), Some(output)) if job.collector() == Collect::Files => {
+                publish_folder(output, path, &self.results)
+            }
             (Some(path), Some(output)) => publish(output, path, &self.results),
             _ => Ok(()),
         };

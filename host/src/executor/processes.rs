@@ -18,8 +18,8 @@ use pframe_core::scheduler::{Batch, Command, Message, Outcome, Start};
 use pframe_core::units::ByteSize;
 use tokio::runtime::Runtime;
 
-use super::host_work;
 use super::driver::{Bell, Driver};
+use super::host_work;
 use super::{Executor, Site};
 use crate::process::group;
 use crate::sandbox::Stop;
@@ -204,8 +204,7 @@ impl ProcessExecutor {
     fn work_for(&self, start: Start) {
         let floor = Arc::clone(&self.floor);
         self.clerks().spawn_blocking(move || {
-            let outcome =
-                host_work::perform(&floor.site, &start).unwrap_or_else(Outcome::Failed);
+            let outcome = host_work::perform(&floor.site, &start).unwrap_or_else(Outcome::Failed);
             let usage = pframe_core::limits::Usage::default();
             let ended = Message::AttemptEnded { attempt: start.attempt, usage, outcome };
             floor.site.inbox.send(ended);

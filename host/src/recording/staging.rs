@@ -51,7 +51,11 @@ impl Recording {
 /// Which recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Key {
-    File { path: String, modified_ns: i64, size: u64 },
+    File {
+        path: String,
+        modified_ns: i64,
+        size: u64,
+    },
     /// By its content: bytes that came with a job, or a stored result.
     Content(Digest),
     /// Opening it fails.

@@ -33,6 +33,8 @@ pub(crate) fn spec(id: &str) -> Arc<JobSpec> {
         inputs: [source].into(),
         parameters: "{}".into(),
         chunking: Chunking::None,
+        overlap: None,
+        collect: None,
         batch: None,
         after: Arc::default(),
         dependents: 0,

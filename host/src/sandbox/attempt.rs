@@ -17,10 +17,11 @@ use wasmtime::component::{
 
 use super::ending;
 use super::engine::Sandbox;
+use super::merge::{FAN_IN, MergeTree};
 use super::meter::Metered;
 use super::state::{AttemptState, Watch, store};
 use super::stop::Stop;
-use super::task::{Collector, Exports, Task};
+use super::task::{Exports, Task};
 use crate::capability::bindings::pframe::task::types::{Failure, Span, Unit};
 use crate::capability::input::{ChunkHandle, Part, PartialsHandle, SourceHandle, Supply};
 use crate::capability::output::SharedOutput;
@@ -31,9 +32,6 @@ use crate::capability::stdio::{Capture, GuestStdio};
 use crate::capability::{Capabilities, Granted, Guest};
 use crate::data::results::Finished;
 
-/// Parts that one call of `combine` receives. Wide enough that 64 chunks need one level, small enough
-/// that a merge never holds more than a few outputs.
-const FAN_IN: usize = 64;
 /// Lines of stderr that a fault carries.
 const TAIL_LINES: usize = 20;
 
@@ -172,24 +170,21 @@ impl<'a> Attempt<'a> {
         Ok(Product::Cuts(slices))
     }
 
-    /// Merges in a tree: groups of [`FAN_IN`] parts become one, until one group is left to finish.
+    /// Merges in a tree, until few enough parts are left to finish.
     async fn collect(&mut self, mut parts: Box<dyn Supply<Part>>) -> Result<Product, Fault> {
         let Exports::Handler { collect: Some(collector), .. } = &self.task.exports else {
             return Err(Fault::new(Code::Bug).detail("asked a task without a collector to collect"));
         };
         let instance = self.instantiate().await?;
-        while parts.count() > FAN_IN {
-            let mut merged = Vec::with_capacity(parts.count().div_ceil(FAN_IN));
-            for first in (0..parts.count()).step_by(FAN_IN) {
-                let group = parts.open(first..parts.count().min(first + FAN_IN))?;
-                self.merge(&instance, &collector.combine, group).await?;
-                merged.push(self.output.finish_part()?);
+        let mut tree = MergeTree::default();
+        for first in (0..parts.count()).step_by(FAN_IN) {
+            tree.add(parts.open(first..parts.count().min(first + FAN_IN))?);
+            while let Some(group) = tree.next_group(parts.count() - first > FAN_IN) {
+                self.merge(&instance, &collector.combine, group.parts).await?;
+                tree.put(group.level, self.output.finish_part()?);
             }
-            parts = Box::new(merged);
         }
-        let Collector { finish, .. } = collector;
-        let last = parts.open(0..parts.count())?;
-        self.merge(&instance, finish, last).await?;
+        self.merge(&instance, &collector.finish, tree.rest()).await?;
         self.finish_output()
     }
 

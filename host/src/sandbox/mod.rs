@@ -11,6 +11,7 @@ pub(crate) mod attempt;
 pub(crate) mod ending;
 pub(crate) mod engine;
 pub(crate) mod limiter;
+mod merge;
 pub(crate) mod meter;
 pub(crate) mod state;
 pub(crate) mod stop;

@@ -22,6 +22,19 @@ fn cut(sources: &[&[u8]], chunking: &Chunking) -> Result<Arc<[Slice]>, Fault> {
     plan(&sizes, chunking, find).map(|chunks| chunks.expect("not custom"))
 }
 
+/// The same cut with an overlap.
+fn cut_overlapping(text: &[u8], chunking: &Chunking, bytes: u64) -> Vec<Slice> {
+    let mut chunks = cut(&[text], chunking).unwrap().to_vec();
+    let find = |search: Search<'_>| {
+        let from = place(search.from);
+        let separator = search.separator;
+        let found = text[from..].windows(separator.len()).position(|window| window == separator);
+        Ok(found.map_or(text.len(), |at| from + at + separator.len()) as u64)
+    };
+    overlap(&mut chunks, ByteSize(bytes), chunking, find).unwrap();
+    chunks
+}
+
 fn place(offset: u64) -> usize {
     usize::try_from(offset).expect("tests are small")
 }
@@ -76,6 +89,18 @@ fn bytes_are_cut_anywhere() {
         ab
     "#]],
     );
+}
+
+#[test]
+fn a_chunk_repeats_the_end_of_the_one_before_it() {
+    let shown = |text: &str, chunking: &Chunking, bytes| {
+        show(&[text], &cut_overlapping(text.as_bytes(), chunking, bytes))
+    };
+    assert_eq!(shown("abcdefgh", &size(3, Boundary::Byte), 2), "abc|bcdef|efgh\n");
+    assert_eq!(shown("a\nbb\nccc\nd\ne", &size(5, Boundary::Line), 3), "a·bb·|bb·ccc·|d·e\n");
+    assert_eq!(shown("a\nbb\nccc\nd\ne", &size(5, Boundary::Line), 5), "a·bb·|a·bb·ccc·|ccc·d·e\n");
+    assert_eq!(shown("a,b,c,d", &content(",", 4), 2), "a,b,|b,c,d\n");
+    assert_eq!(shown("a\nb", &size(2, Boundary::Line), 0), "a·|b\n");
 }
 
 #[test]
@@ -228,14 +253,6 @@ fn any_chunking() -> impl Strategy<Value = Chunking> {
     ]
 }
 
-fn separator_of(chunking: &Chunking) -> Option<&[u8]> {
-    match chunking {
-        Chunking::Size { boundary, .. } => boundary.separator(),
-        Chunking::Content { separator, .. } => Some(separator.as_bytes()),
-        Chunking::None | Chunking::Time { .. } | Chunking::Custom => None,
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -251,6 +268,20 @@ proptest! {
             prop_assert!(source.is_empty() || own.iter().all(|chunk| !chunk.is_empty()));
         }
         prop_assert!(chunks.is_sorted_by_key(|chunk| chunk.source));
+    }
+
+    #[test]
+    fn an_overlap_is_made_of_whole_records_and_no_longer_than_asked(text in any_text(), chunking in any_chunking(), bytes in 0..20_u64) {
+        let plain = cut(&[text.as_bytes()], &chunking).unwrap();
+        let chunks = cut_overlapping(text.as_bytes(), &chunking, bytes);
+        prop_assert_eq!(plain.len(), chunks.len());
+        for (plain, chunk) in plain.iter().zip(&chunks) {
+            prop_assert_eq!(plain.end, chunk.end);
+            prop_assert!(chunk.start <= plain.start && plain.start - chunk.start <= bytes);
+            let before = &text.as_bytes()[..place(chunk.start)];
+            let separator = separator_of(&chunking).unwrap_or_default();
+            prop_assert!(before.is_empty() || before.ends_with(separator));
+        }
     }
 
     #[test]

@@ -6,10 +6,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::job::refuse_reserved;
 use super::{bounds, keys};
 use crate::document::{Checker, Fields, Node};
-use crate::job::{Boundary, Chunking};
+use crate::job::{Boundary, Chunking, Overlap};
 use crate::units::ByteSize;
 
 /// The name of a strategy.
@@ -86,19 +85,26 @@ impl Strategy {
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::None | Self::Custom => &[],
-            Self::Size => &["size", "boundary"],
-            Self::Content => &["size", "separator"],
-            Self::Time => &["length"],
+            Self::Size => &["size", "boundary", "overlap"],
+            Self::Content => &["size", "separator", "overlap"],
+            Self::Time => &["length", "overlap"],
         }
     }
 }
 
-/// Reads `chunking`: the strategy, where one is stated, and the size of a batch.
-pub(super) fn chunking(checker: &mut Checker<'_>, node: &Node) -> (Option<Chunking>, Option<u32>) {
+/// What `chunking` says.
+#[derive(Debug, Default)]
+pub(super) struct Cutting {
+    pub(super) chunking: Option<Chunking>,
+    pub(super) overlap: Option<Overlap>,
+    pub(super) batch: Option<u32>,
+}
+
+/// Reads `chunking`: the strategy, where one is stated, and what goes with it.
+pub(super) fn chunking(checker: &mut Checker<'_>, node: &Node) -> Cutting {
     let Some(fields) = checker.fields(node, &keys::CHUNKING) else {
-        return (None, None);
+        return Cutting::default();
     };
-    refuse_reserved(checker, fields);
     let strategy =
         checker.optional(fields, "strategy", |checker, node| checker.choice(node, STRATEGIES));
     if let Some(strategy) = strategy {
@@ -107,7 +113,22 @@ pub(super) fn chunking(checker: &mut Checker<'_>, node: &Node) -> (Option<Chunki
         require_strategy(checker, fields);
     }
     let stated = stated(checker, fields);
-    (strategy.map(|strategy| stated.chunking(strategy)), batch(checker, fields))
+    let chunking = strategy.map(|strategy| stated.chunking(strategy));
+    let overlap = chunking.as_ref().and_then(|chunking| overlap(checker, fields, chunking));
+    Cutting { chunking, overlap, batch: batch(checker, fields) }
+}
+
+/// Reads how much of its neighbours a chunk repeats: no more than a chunk is long.
+fn overlap(checker: &mut Checker<'_>, fields: Fields<'_>, chunking: &Chunking) -> Option<Overlap> {
+    checker.optional(fields, "overlap", |checker, node| match chunking {
+        Chunking::Size { size, .. } | Chunking::Content { size, .. } => {
+            checker.size(node, ByteSize::ZERO..=*size).map(Overlap::Bytes)
+        }
+        Chunking::Time { length } => {
+            checker.duration(node, Duration::ZERO..=*length).map(Overlap::Time)
+        }
+        Chunking::None | Chunking::Custom => None,
+    })
 }
 
 fn stated(checker: &mut Checker<'_>, fields: Fields<'_>) -> Stated {
@@ -146,7 +167,7 @@ fn refuse_foreign_keys(checker: &mut Checker<'_>, fields: Fields<'_>, strategy: 
         [] => "delete it, or choose another strategy".to_owned(),
         keys => format!("`{name}` takes `{}`", keys.join("` and `")),
     };
-    for key in ["size", "boundary", "separator", "length"] {
+    for key in ["size", "boundary", "separator", "length", "overlap"] {
         if let Some(node) = fields.get(key).filter(|_| !strategy.keys().contains(&key)) {
             let message = format!("`{key}` means nothing with the strategy `{name}`");
             checker.problem(node.place, message, advice.clone());
@@ -156,7 +177,9 @@ fn refuse_foreign_keys(checker: &mut Checker<'_>, fields: Fields<'_>, strategy: 
 
 fn require_strategy(checker: &mut Checker<'_>, fields: Fields<'_>) {
     let only_batch = fields.get("batch").is_some()
-        && ["size", "boundary", "separator", "length"].iter().all(|key| fields.get(key).is_none());
+        && ["size", "boundary", "separator", "length", "overlap"]
+            .iter()
+            .all(|key| fields.get(key).is_none());
     if !only_batch {
         let advice = "write `strategy: none`, `size`, `time`, `content` or `custom`";
         checker.problem(fields.place(), "`strategy` is missing", advice);

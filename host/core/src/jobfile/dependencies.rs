@@ -23,8 +23,7 @@ pub(super) fn names(checker: &mut Checker<'_>, node: &Node) -> Option<Vec<JobId>
         checker.problem(node.place, message, advice);
         return None;
     }
-    let read =
-        |(index, item)| checker.at_index(index, |checker| checker.parsed(item, JobId::new));
+    let read = |(index, item)| checker.at_index(index, |checker| checker.parsed(item, JobId::new));
     let names: Vec<_> = items.iter().enumerate().map(read).collect();
     names.into_iter().collect()
 }

@@ -3,7 +3,7 @@
 //! Owns: the meaning of a job's own keys.
 //! Never: lets one wrong field hide another; all are read before any is missed.
 
-use super::chunking::chunking;
+use super::chunking::{Cutting, chunking};
 use super::dependencies::names;
 use super::grants::grants;
 use super::input::{input, json, path};
@@ -11,7 +11,7 @@ use super::limits::{limits, requirements};
 use super::{bounds, keys};
 use crate::document::{Checker, Fields, Node, Place, Value};
 use crate::ids::{JobId, TaskName, TenantName};
-use crate::job::{InputRequest, JobRequest, LimitsRequest, PRIORITY_MAX};
+use crate::job::{Collect, InputRequest, JobRequest, LimitsRequest, PRIORITY_MAX};
 use crate::policy::{OnFailure, Tolerance};
 
 /// A job, and what the checks between jobs need of it.
@@ -31,7 +31,6 @@ pub(super) struct Read {
 /// Reads one job.
 pub(super) fn job(checker: &mut Checker<'_>, node: &Node) -> Option<Read> {
     let fields = checker.fields(node, &keys::JOB)?;
-    refuse_reserved(checker, fields);
     let id = checker
         .required(fields, "id", "name the job", |checker, node| checker.parsed(node, JobId::new));
     let task = checker.required(fields, "task_type", "name the task type", |checker, node| {
@@ -39,6 +38,10 @@ pub(super) fn job(checker: &mut Checker<'_>, node: &Node) -> Option<Read> {
     });
     let input = checker.required(fields, "input_data", INPUT_ADVICE, input);
     let details = details(checker, fields);
+    if let (Some(Collect::None), Some(output)) = (details.collect, fields.get("output")) {
+        let message = "`collect: none` makes no result that could go anywhere";
+        checker.problem(output.place, message, "delete `output`, or choose another collector");
+    }
     let place_of = |key| fields.get(key).map(|node| node.place);
     Some(Read {
         id: id.clone().zip(place_of("id")),
@@ -57,7 +60,7 @@ const INPUT_ADVICE: &str = "write `input_data: { files: [\"…\"] }`, or `text`,
 /// Everything that a job may leave out, in a request whose id, task and input are still to be set.
 fn details(checker: &mut Checker<'_>, fields: Fields<'_>) -> JobRequest {
     let unnamed = unnamed();
-    let (chunking, batch) = checker
+    let Cutting { chunking, overlap, batch } = checker
         .optional(fields, "chunking", |checker, node| Some(chunking(checker, node)))
         .unwrap_or_default();
     JobRequest {
@@ -65,6 +68,9 @@ fn details(checker: &mut Checker<'_>, fields: Fields<'_>) -> JobRequest {
             .optional(fields, "parameters", parameters)
             .unwrap_or(unnamed.parameters),
         chunking,
+        overlap,
+        collect: checker
+            .optional(fields, "collect", |checker, node| checker.choice(node, COLLECTORS)),
         batch,
         after: checker.optional(fields, "depends_on", names).unwrap_or_default(),
         priority: checker.optional(fields, "priority", priority).unwrap_or(unnamed.priority),
@@ -97,15 +103,14 @@ fn unnamed() -> JobRequest {
     JobRequest::new(id, task, InputRequest::Text(String::new()))
 }
 
-/// Keys that the format has reserved and this version cannot do.
-pub(super) fn refuse_reserved(checker: &mut Checker<'_>, fields: Fields<'_>) {
-    for entry in fields.entries() {
-        if keys::RESERVED.contains(&entry.key.as_str()) {
-            let message = format!("`{}` is not available yet", entry.key);
-            checker.problem(entry.place, message, "delete the key");
-        }
-    }
-}
+/// How outputs become one result, by name.
+const COLLECTORS: &[(&str, Collect)] = &[
+    ("handler", Collect::Handler),
+    ("concat", Collect::Concat),
+    ("json-array", Collect::JsonArray),
+    ("files", Collect::Files),
+    ("none", Collect::None),
+];
 
 /// Reads parameters: any mapping.
 pub(crate) fn parameters(checker: &mut Checker<'_>, node: &Node) -> Option<serde_json::Value> {

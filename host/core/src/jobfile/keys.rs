@@ -35,6 +35,7 @@ pub(crate) const JOB: Section = Section {
         "input_data",
         "parameters",
         "chunking",
+        "collect",
         "priority",
         "tenant",
         "timeout",
@@ -68,6 +69,9 @@ pub(crate) const JOB: Section = Section {
         ("chunk_strategy", "write `chunking: { strategy: … }`"),
         ("chunk_size", "write `chunking: { strategy: size, size: … }`"),
         ("batch", "it belongs under `chunking`"),
+        ("collector", "did you mean `collect`?"),
+        ("merge", "did you mean `collect`?"),
+        ("overlap", "it belongs under `chunking`"),
         ("after", "did you mean `depends_on`?"),
         ("needs", "did you mean `depends_on`?"),
     ],
@@ -131,9 +135,6 @@ pub(crate) const REQUIREMENTS: Section = Section {
 /// `output`.
 pub(crate) const OUTPUT: Section =
     Section { what: "`output`", keys: &["path"], strangers: &[("file", "did you mean `path`?")] };
-
-/// Keys that the format has reserved and this version cannot do.
-pub(crate) const RESERVED: &[&str] = &["overlap"];
 
 /// Every section, under the name of its definition in the schema.
 #[cfg(test)]

@@ -29,6 +29,8 @@ fn spec(id: &str) -> Arc<JobSpec> {
         inputs: [].into(),
         parameters: "null".into(),
         chunking: Chunking::None,
+        overlap: None,
+        collect: None,
         batch: None,
         after: Arc::default(),
         dependents: 0,

@@ -65,7 +65,11 @@ impl Scheduler {
     }
 
     /// Tells those that wait for this job how it ended, and keeps that for those still to come.
-    pub(super) fn release_dependents(&mut self, key: Key<Job>, end: Result<Option<&Output>, &Fault>) {
+    pub(super) fn release_dependents(
+        &mut self,
+        key: Key<Job>,
+        end: Result<Option<&Output>, &Fault>,
+    ) {
         let spec = Arc::clone(&self.jobs[key].spec);
         let JobSpec { id, dependents, .. } = &*spec;
         if *dependents == 0 {

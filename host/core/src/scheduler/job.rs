@@ -14,7 +14,7 @@ use super::tenant::Tenant;
 use crate::event::Output;
 use crate::fault::{Fault, Retry};
 use crate::ids::{JobId, Step};
-use crate::job::{JobSpec, Slice};
+use crate::job::{Collect, JobSpec, Slice};
 use crate::state::{Ending, Progress};
 use crate::units::Timestamp;
 
@@ -159,13 +159,23 @@ impl Job {
         self.chunks.is_some() && self.done + self.failed == self.chunk_count()
     }
 
-    /// True where many outputs, or the handler's own wish, call for a `collect` step.
+    /// True where a `collect` step makes the result.
     ///
-    /// A job without chunks is collected only by a handler that exports a collector; a job whose
-    /// chunks all failed has nothing to collect.
+    /// One output that would only be joined is the result as it is. A job without chunks is collected by whoever
+    /// makes something of nothing; a job whose chunks all failed has nothing to collect.
     pub(crate) fn collects(&self) -> bool {
         let chunks = self.chunk_count();
-        (self.done > 0 || chunks == 0) && (self.spec.task.collects || chunks > 1)
+        let has_something = self.done > 0 || chunks == 0;
+        match self.spec.collector() {
+            Collect::Handler | Collect::JsonArray | Collect::Files => has_something,
+            Collect::Concat => has_something && chunks > 1,
+            Collect::None => false,
+        }
+    }
+
+    /// The result of a job without a `collect` step.
+    pub(crate) fn uncollected(&self) -> Option<&Output> {
+        self.parts().next().filter(|_| self.spec.collector() != Collect::None)
     }
 
     /// The step that starts next, if one can start now.
@@ -281,6 +291,14 @@ impl Job {
         self.steps()
             .filter(|(_, state)| matches!(state.phase, Phase::Running(_)))
             .map(|(step, state)| (step, state.number))
+    }
+
+    /// The chunks that succeeded, in order.
+    pub(crate) fn succeeded(&self) -> impl Iterator<Item = u32> {
+        (0..)
+            .zip(&self.runs)
+            .filter(|(_, run)| matches!(run.phase, Phase::Done(_)))
+            .map(|(at, _)| at)
     }
 
     /// The outputs of the chunks that succeeded, in chunk order.

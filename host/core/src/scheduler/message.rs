@@ -148,6 +148,10 @@ pub enum Work {
     Collect {
         /// The outputs of the chunks that succeeded.
         parts: Arc<[Output]>,
+        /// Those chunks.
+        succeeded: Arc<[u32]>,
+        /// All chunks of the job.
+        chunks: Arc<[Slice]>,
     },
 }
 

@@ -111,7 +111,7 @@ fn outlook_of_steps(job: &Job) -> Outlook {
     match (&job.last_fault, &job.collect) {
         (Some(fault), _) if is_lost => Outlook::Fail((**fault).clone()),
         _ if !job.has_run() => Outlook::Open,
-        _ if !job.collects() => Outlook::Complete(job.parts().next().cloned()),
+        _ if !job.collects() => Outlook::Complete(job.uncollected().cloned()),
         (_, Some(collect)) => match &collect.phase {
             Phase::Done(output) => Outlook::Complete(Some(output.clone())),
             Phase::Ready | Phase::Waiting(_) | Phase::Running(_) | Phase::Failed => Outlook::Open,

@@ -250,7 +250,11 @@ fn times(whole: Duration, part: Duration) -> u32 {
 fn work(job: &Job, step: Step) -> Work {
     match step {
         Step::Cut => Work::Cut,
-        Step::Collect => Work::Collect { parts: job.parts().cloned().collect() },
+        Step::Collect => Work::Collect {
+            parts: job.parts().cloned().collect(),
+            succeeded: job.succeeded().collect(),
+            chunks: job.chunks.clone().expect("what is collected was planned"),
+        },
         Step::Run(chunk) => {
             let chunks = job.chunks.as_ref().expect("a chunk runs after it was planned");
             Work::Run { slice: chunks[chunk as usize], count: job.chunk_count() }

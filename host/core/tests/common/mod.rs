@@ -29,6 +29,8 @@ pub(crate) fn job(id: &str) -> JobSpec {
         inputs: [source].into(),
         parameters: "null".into(),
         chunking: Chunking::None,
+        overlap: None,
+        collect: None,
         batch: None,
         after: Arc::default(),
         dependents: 0,

@@ -11,7 +11,9 @@ fn a_job_starts_when_all_that_it_depends_on_have_completed() {
         .lasts("b", 6)
         .explain(1, "c")
         .explain(5, "c");
-    check(story, &expect![[r#"
+    check(
+        story,
+        &expect![[r#"
         a/0#1       ━━✓
         a/1#1       ━━✓
         a/collect#1 ··━━✓
@@ -22,14 +24,17 @@ fn a_job_starts_when_all_that_it_depends_on_have_completed() {
         5 s   c waiting: after b (running)
         8 s   b completed
         10 s  c completed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn the_result_of_another_job_is_cut_once_it_is_there() {
     let story = Story::on(2).job(0, "a", 1, awaited(2));
     let story = story.uncut(0, "b", on_results_of(&["a"])).uncut(0, "c", on_results_of(&["a"]));
-    check(story, &expect![[r#"
+    check(
+        story,
+        &expect![[r#"
         a/0#1       ━━✓
         b/cut#1     ··━━✓
         c/cut#1     ··━━✓
@@ -42,7 +47,8 @@ fn the_result_of_another_job_is_cut_once_it_is_there() {
         2 s   a completed
         8 s   b completed
         12 s  c completed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -57,7 +63,9 @@ fn who_depends_on_a_job_that_failed_is_cancelled_and_so_is_who_depends_on_that()
         .job(0, "d", 1, after(&["a"]))
         .job(0, "free", 1, plain)
         .fails("a/0#1", Code::Trap);
-    check(story, &expect![[r#"
+    check(
+        story,
+        &expect![[r#"
         a/0#1    ━━✘
         free/0#1 ━━✓
         2 s   a failed, PF301 the handler trapped
@@ -65,18 +73,22 @@ fn who_depends_on_a_job_that_failed_is_cancelled_and_so_is_who_depends_on_that()
         2 s   b cancelled, PF604
         2 s   c cancelled, PF604
         2 s   d cancelled, PF604
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn who_depends_on_a_cancelled_job_is_cancelled() {
     let story = Story::on(1).job(0, "a", 1, awaited(1)).job(0, "b", 1, after(&["a"]));
-    check(story.cancel(1, "a"), &expect![[r#"
+    check(
+        story.cancel(1, "a"),
+        &expect![[r#"
         a/0#1 ━━✘
         1 s   a is stopped, PF601
         2 s   a cancelled, PF601
         2 s   b cancelled, PF604
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -87,7 +99,9 @@ fn a_job_that_is_accepted_after_what_it_depends_on_has_ended_does_not_wait() {
         .fails("bad/0#1", Code::Trap)
         .uncut(3, "glad", on_results_of(&["good"]))
         .job(3, "sad", 1, after(&["bad"]));
-    check(story, &expect![[r#"
+    check(
+        story,
+        &expect![[r#"
         good/0#1       ━━✓
         bad/0#1        ━━✘
         glad/cut#1        ━━✓
@@ -98,7 +112,8 @@ fn a_job_that_is_accepted_after_what_it_depends_on_has_ended_does_not_wait() {
         2 s   bad failed, PF301 the handler trapped
         3 s   sad cancelled, PF604
         9 s   glad completed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -112,7 +127,9 @@ fn what_waits_for_what_survives_a_crash() {
         })
         .crash(1)
         .crash(6);
-    check(story, &expect![[r#"
+    check(
+        story,
+        &expect![[r#"
         a/0#1       ━✗
         a/0#2       ·━━✓
         b/cut#1     ···━━✓
@@ -126,5 +143,6 @@ fn what_waits_for_what_survives_a_crash() {
         5 s   c completed
         7 s   c published
         10 s  b completed
-    "#]]);
+    "#]],
+    );
 }

@@ -66,8 +66,7 @@ impl Laws {
             Event::JobAccepted { job } => {
                 self.after.insert(job.id.clone(), Arc::clone(&job.after));
             }
-            Event::ChunksPlanned { .. }
-            | Event::ResultPublished { .. } => {}
+            Event::ChunksPlanned { .. } | Event::ResultPublished { .. } => {}
         }
     }
 

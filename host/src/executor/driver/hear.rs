@@ -96,7 +96,7 @@ impl Driver {
             FromWorker::PartEnd => {
                 let front = self.sent.front_mut();
                 let front = front.ok_or_else(|| against("a part without an order"))?;
-                let Work::Collect { parts } = &front.start.work else {
+                let Work::Collect { parts, .. } = &front.start.work else {
                     return Err(against("a part of what is not collected"));
                 };
                 front.parts_made += 1;
@@ -153,7 +153,7 @@ impl Driver {
         front.pieces_fetched += range.len();
         let there_are = match &front.start.work {
             Work::Cut => front.start.job.inputs.len(),
-            Work::Collect { parts } => parts.len(),
+            Work::Collect { parts, .. } => parts.len(),
             Work::Run { .. } => 0,
         };
         if range.end.max(front.pieces_fetched) > there_are || count > ASKED_MAX {
@@ -163,7 +163,7 @@ impl Driver {
             Work::Cut => JobSources::of(&self.floor.site, &front.start)
                 .open(range)
                 .map(|sources| sources.iter().map(|source| Found::from(&*source.0)).collect()),
-            Work::Collect { parts } => {
+            Work::Collect { parts, .. } => {
                 let results = self.floor.site.results.clone();
                 StoredParts { parts: Arc::clone(parts), results }.open(range).map(|parts| {
                     parts.iter().map(|part| Found::from(part.bytes().clone())).collect()

@@ -19,7 +19,7 @@ use pframe_core::scheduler::{Message, Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use super::assignment::{JobSources, Unchanged, bytes, granted, open, scratch};
+use super::assignment::{JobSources, Unchanged, bytes, granted, open, scratch, writer};
 use super::handover::Found;
 use super::processes::{Assigned, Floor, Post, Served};
 use super::sent::Sent;
@@ -245,7 +245,7 @@ impl Driver {
                 let work = OrderedWork::Run { slice: *slice, count: *count, source: piece, medium };
                 (work, Unchanged::Source(source))
             }
-            Work::Collect { parts } => {
+            Work::Collect { parts, .. } => {
                 (OrderedWork::Collect { parts: count(parts.len()) }, Unchanged::Nothing)
             }
         };
@@ -264,7 +264,7 @@ impl Driver {
             ordered: self.ordered,
             stopped: None,
             unchanged,
-            writer: site.results.writer(),
+            writer: writer(site, start),
             written: 0,
             parts_made: 0,
             pieces_fetched: 0,
