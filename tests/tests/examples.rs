@@ -9,13 +9,14 @@ use pframe_tests::root;
 use serde_json::Value;
 
 /// Every YAML file in `examples/`, each of which has a test here.
-const EXAMPLES: [&str; 7] = [
+const EXAMPLES: [&str; 8] = [
     "demo.yaml",
     "first-handler.yaml",
     "json-stats.yaml",
     "limits.yaml",
     "pframe.yaml",
     "tolerant.yaml",
+    "top-words.yaml",
     "word-count.yaml",
 ];
 
@@ -59,6 +60,13 @@ fn word_count_counts_exactly_however_it_is_cut() {
             {"total_words":239,"distinct_words":140,"top":[{"word":"the","count":13},{"word":"of","count":12},{"word":"a","count":10}]}
         "#]],
     );
+}
+
+#[test]
+fn the_same_handler_writes_the_same_in_every_language() {
+    let three = "13 the\n12 of\n10 a\n";
+    let ended = run("top-words.yaml").expect_code(0);
+    assert_eq!(String::from_utf8_lossy(&ended.stdout), three.repeat(4));
 }
 
 #[test]
@@ -139,6 +147,23 @@ fn readme_shows_the_first_handler_and_its_job_file_as_they_are() {
         // The first line says what it is, which README does in its own words.
         let (_, code) = file.split_once('\n').expect("a file of several lines");
         assert!(readme.contains(code.trim()), "README.md does not show {path} as it is");
+    }
+}
+
+#[test]
+fn readme_shows_the_handler_of_each_language_as_it_is() {
+    let readme = read("README.md");
+    let (_, section) = readme.split_once("## In any language").expect("there is that section");
+    for (language, path) in [
+        ("rust", "rust/src/lib.rs"),
+        ("python", "python/app.py"),
+        ("javascript", "javascript/app.js"),
+        ("c", "c/top_words.c"),
+    ] {
+        let (_, code) = section.split_once(&format!("```{language}\n")).expect("a piece of code");
+        let (code, _) = code.split_once("\n```").expect("it ends");
+        let file = read(&format!("examples/top-words/{path}"));
+        assert!(file.contains(code), "README.md does not show {path} as it is");
     }
 }
 

@@ -5,7 +5,9 @@
 
 mod apt;
 mod bench;
+mod bindings;
 mod ci;
+mod counts;
 mod coverage;
 mod demo;
 mod fuzz;
@@ -13,8 +15,10 @@ mod guests;
 mod packages;
 mod process;
 mod pytest;
+mod sdks;
 mod talk;
 mod test;
+mod venv;
 mod wheel;
 mod workspace;
 
@@ -57,6 +61,12 @@ const COMMANDS: &[Command] = &[
         usage: guests::USAGE,
         about: "builds the handlers and the test guests into target/handlers",
         run: guests::main,
+    },
+    Command {
+        name: "bindings",
+        usage: "",
+        about: "writes what the SDK for C is generated from `wit/task.wit`, into guest-sdk/c/generated",
+        run: bindings::main,
     },
     Command {
         name: "wheel",

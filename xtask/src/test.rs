@@ -11,6 +11,7 @@ use crate::guests;
 use crate::packages;
 use crate::process::{WORK_TIME_MAX, listen, step};
 use crate::pytest;
+use crate::sdks;
 use crate::talk::show;
 use crate::workspace::{cargo, root};
 
@@ -27,13 +28,16 @@ const SLOW: &str = "PFRAME_SLOW";
 const SCHEDULER: &str = "PFRAME_TEST_SCHEDULER";
 
 /// What meets guests runs a second time, with every attempt in a worker process in its jail.
-const IN_PROCESSES: [&str; 12] = [
+const IN_PROCESSES: [&str; 15] = [
     "capabilities",
     "chunking",
+    "collecting",
+    "dependencies",
     "endings",
     "fuel",
     "handlers",
     "hostile",
+    "languages",
     "recognisers",
     "recordings",
     "resume",
@@ -59,9 +63,11 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
         outcome = outcome.and(ended);
     }
     if forwarded.is_empty() {
-        match pytest::run(!slow.is_empty()) {
-            Ok((passed, failed)) => tally.add(passed, failed),
-            Err(error) => outcome = outcome.and(Err(error)),
+        for counted in [sdks::run(), pytest::run(!slow.is_empty())] {
+            match counted {
+                Ok((passed, failed)) => tally.add(passed, failed),
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
         }
     }
     if tally.failed > 0 {

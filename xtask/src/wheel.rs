@@ -1,6 +1,6 @@
 //! `cargo xtask wheel`: the Python package, with the program and the handlers that ship inside.
 //!
-//! Owns: the folder in which the package is put together, and the virtual environments of its tools and tests.
+//! Owns: the folder in which the package is put together.
 //! Never: writes into `python/`: what is generated lies under `target`.
 
 use std::fs;
@@ -8,18 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Outcome;
-use crate::apt::{Wanted, ensure};
 use crate::guests;
 use crate::packages;
-use crate::process::{WORK_TIME_MAX, ask, step};
-use crate::talk::{say, show};
+use crate::process::{WORK_TIME_MAX, step};
+use crate::talk::show;
+use crate::venv::tools;
 use crate::workspace::root;
 
 /// What follows `cargo xtask wheel`.
 pub(crate) const USAGE: &str = "";
 
-/// What builds and checks the package. Exact, so that the same commit builds the same tomorrow.
-const TOOLS: [&str; 3] = ["maturin==1.16.0", "mypy==2.4.1", "pytest==9.2.0"];
 /// Handlers that the package brings.
 const SHIPPED: [&str; 1] = ["audio-transcription"];
 
@@ -69,50 +67,6 @@ pub(crate) fn build(how: Build) -> Outcome<PathBuf> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "whl"))
         .last()
         .ok_or_else(|| format!("maturin left no wheel in {}", wheels.display()))
-}
-
-/// The virtual environment of the tools: made, and filled, where it is not there.
-pub(crate) fn tools() -> Outcome<PathBuf> {
-    let folder = root().join("target/python-tools");
-    environment(&folder)?;
-    let missing: Vec<_> = TOOLS.into_iter().filter(|tool| !has(&folder, tool)).collect();
-    if !missing.is_empty() {
-        say("python: installing the tools of the package into target/python-tools");
-        step(pip(&folder).args(["install", "--quiet"]).args(missing), WORK_TIME_MAX)?;
-    }
-    Ok(folder)
-}
-
-/// Makes a virtual environment unless there is one.
-pub(crate) fn environment(folder: &Path) -> Outcome {
-    if folder.join("bin/pip").is_file() {
-        return Ok(());
-    }
-    if ask(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_none() {
-        ensure(&Wanted {
-            packages: &["python3", "python3-venv"],
-            purpose: "the Python package is built and tested in virtual environments",
-            oldest: ("python3", (3, 10)),
-        })?;
-    }
-    step(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder), WORK_TIME_MAX)
-}
-
-/// `pip` of a virtual environment.
-pub(crate) fn pip(folder: &Path) -> Command {
-    let mut command = Command::new(folder.join("bin/pip"));
-    command.env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
-    command
-}
-
-/// Whether a tool is there in its very version, as the folder that `pip` keeps about it says.
-fn has(folder: &Path, tool: &str) -> bool {
-    let (name, version) = tool.split_once("==").expect("every tool has a version");
-    let wanted = format!("{name}-{version}.dist-info");
-    let libraries = fs::read_dir(folder.join("lib")).into_iter().flatten().flatten();
-    libraries
-        .map(|entry| entry.path())
-        .any(|path| path.join("site-packages").join(&wanted).is_dir())
 }
 
 /// Puts the package together: its sources, the contract with handlers, and the handlers that ship.

@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,17 +74,17 @@ def transcribe_parallel(
     switches = {"--word-times": word_times, "--fallback": fallback, "--quiet": not show_progress}
     command += [name for name, is_on in switches.items() if is_on]
     missing = _missing(model) if fallback else None
+    stderr = None if show_progress else subprocess.PIPE
     try:
-        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=stderr)
     except OSError as error:
         raise HostGone(f"`{command[0]}` cannot be started: {error.strerror}") from error
-    talk = ended.stderr.decode(errors="replace").strip()
-    if show_progress:
-        print(talk, file=sys.stderr)
+    talk = (ended.stderr or b"").decode(errors="replace").strip().splitlines()
+    notes = [line for line in talk if line.startswith("note: ")]
     if ended.returncode != 0:
-        raise TranscriptionError(talk or f"`pframe-host` ended with exit code {ended.returncode}")
+        said = "\n".join(line for line in talk if line not in notes)
+        raise TranscriptionError(said or f"`pframe-host` ended with exit code {ended.returncode}")
     shutil.rmtree(state, ignore_errors=True)
-    notes = [line for line in talk.splitlines() if line.startswith("note: ")]
     return Transcription(target, missing, notes)
 
 

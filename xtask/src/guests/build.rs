@@ -5,29 +5,41 @@
 
 use super::Request;
 use super::component::{Component, finish};
+use super::foreign;
 use super::toolchain::{Toolchain, find};
 use crate::Outcome;
 use crate::process::{WORK_TIME_MAX, work};
 use crate::workspace::{Guest, guests, root};
 
-/// Builds guests and returns their components, by name.
+/// Builds guests and returns their components: those in Rust, then those in other languages, by name.
 pub(crate) fn build(request: &Request) -> Outcome<Vec<Component>> {
-    let guests = wanted(guests()?, &request.only)?;
-    let toolchain = find(request.toolchain)?;
-    for guest in &guests {
-        compile(&toolchain, guest)?;
+    let (in_rust, foreign) = (guests()?, foreign::guests());
+    let names = in_rust.iter().map(|guest| &guest.package);
+    let names: Vec<&String> = names.chain(foreign.iter().map(|guest| &guest.name)).collect();
+    check(&names, &request.only)?;
+    let is_wanted = |name: &String| request.only.is_empty() || request.only.contains(name);
+    let in_rust: Vec<_> = in_rust.into_iter().filter(|guest| is_wanted(&guest.package)).collect();
+    let mut components = Vec::new();
+    if !in_rust.is_empty() {
+        let toolchain = find(request.toolchain)?;
+        for guest in &in_rust {
+            compile(&toolchain, guest)?;
+        }
+        for guest in &in_rust {
+            components.push(component(&toolchain, guest)?);
+        }
     }
-    guests.iter().map(|guest| component(&toolchain, guest)).collect()
+    for guest in foreign.iter().filter(|guest| is_wanted(&guest.name)) {
+        components.push(guest.build()?);
+    }
+    Ok(components)
 }
 
-fn wanted(guests: Vec<Guest>, only: &[String]) -> Outcome<Vec<Guest>> {
-    if let Some(name) = only.iter().find(|name| guests.iter().all(|guest| guest.package != **name))
-    {
-        let names: Vec<_> = guests.iter().map(|guest| guest.package.as_str()).collect();
-        return Err(format!("there is no guest `{name}`: {}", names.join(", ")));
-    }
-    let is_wanted = |guest: &Guest| only.is_empty() || only.contains(&guest.package);
-    Ok(guests.into_iter().filter(is_wanted).collect())
+/// Refuses names that nobody has.
+fn check(names: &[&String], only: &[String]) -> Outcome {
+    let Some(stranger) = only.iter().find(|name| !names.contains(name)) else { return Ok(()) };
+    let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
+    Err(format!("there is no guest `{stranger}`: {}", names.join(", ")))
 }
 
 /// One package at a time: Cargo joins the features of all packages that it builds together, and a component's bytes
@@ -46,22 +58,14 @@ fn component(toolchain: &Toolchain, guest: &Guest) -> Outcome<Component> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workspace::Kind;
-
-    fn guest(package: &str) -> Guest {
-        Guest { package: package.into(), kind: Kind::Handler }
-    }
-
-    #[test]
-    fn only_those_named_are_built() {
-        let all = vec![guest("evil"), guest("tiny")];
-        assert_eq!(wanted(all.clone(), &[]), Ok(all.clone()));
-        assert_eq!(wanted(all, &["tiny".into()]), Ok(vec![guest("tiny")]));
-    }
 
     #[test]
     fn an_unknown_name_lists_those_that_exist() {
-        let outcome = wanted(vec![guest("evil"), guest("tiny")], &["tyni".into()]);
+        let names = ["evil".to_owned(), "tiny".to_owned()];
+        let names: Vec<&String> = names.iter().collect();
+        assert_eq!(check(&names, &[]), Ok(()));
+        assert_eq!(check(&names, &["tiny".into()]), Ok(()));
+        let outcome = check(&names, &["tyni".into()]);
         assert_eq!(outcome, Err("there is no guest `tyni`: evil, tiny".into()));
     }
 }

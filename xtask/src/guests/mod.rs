@@ -4,15 +4,21 @@
 //! Never: rebuilds what has not changed.
 //!
 //! The road: `workspace` says which packages are guests, `toolchain` finds a compiler for them (`rustup` first, else
-//! `debian`), `build` runs it, `component` turns its output into checked components.
+//! `debian`), `build` runs it, `foreign` finds the guests in other languages, `component` turns what was made into checked
+//! components.
 
 mod build;
+mod c;
 mod component;
 mod debian;
+mod foreign;
+mod javascript;
+mod python;
 mod rustup;
 mod toolchain;
 
 pub(crate) use build::build;
+pub(crate) use javascript::ensure_node;
 pub(crate) use toolchain::Choice;
 
 use crate::Outcome;
