@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::recogniser::Family;
-use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use pframe_core::config::{KNOBS, Knob};
 
 /// Run code you do not trust over data you care about.
@@ -44,6 +44,8 @@ pub(super) enum Command {
     Cancel(CancelArguments),
     /// Remove what has ended and is not to be kept any longer
     Gc(GcArguments),
+    /// Begin a handler: a small project in a language of your choice, with a job file beside it
+    New(NewArguments),
     /// Look at task types and components, or compile them ahead
     #[command(subcommand)]
     Tasks(TasksCommand),
@@ -89,6 +91,31 @@ pub(super) enum Command {
 }
 
 /// What a host says to the processes that it starts.
+/// The languages of `new`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Lang {
+    /// A crate with the SDK `pframe-guest`
+    Rust,
+    /// Built by componentize-py
+    Python,
+    /// Built by esbuild and componentize-js
+    Javascript,
+    /// Built by clang and make
+    C,
+    /// A program that reads stdin and writes stdout, in Rust
+    Command,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewArguments {
+    /// The folder to make; its last part is the handler's name
+    #[arg(value_name = "NAME")]
+    pub(super) folder: PathBuf,
+    /// The language to write it in
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(super) lang: Lang,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ChildArguments {
     /// Speak with the host through the socket on stdin

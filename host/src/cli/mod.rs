@@ -21,6 +21,7 @@ mod jobs;
 mod logs;
 mod machine;
 mod models;
+mod new;
 mod plan;
 mod porch;
 mod print;
@@ -106,6 +107,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Logs(command) => logs::logs(&porch()?, command),
         Command::Cancel(command) => cancel::cancel(&porch()?, command),
         Command::Gc(command) => gc::gc(&porch()?, command),
+        Command::New(command) => new::new(command),
         Command::Tasks(command) => tasks::tasks(&porch()?, command),
         Command::Config(ConfigCommand::Show(flag)) => config::show(&porch()?, *flag),
         Command::Transcribe(command) => transcribe::transcribe(porch()?, command),

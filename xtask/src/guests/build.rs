@@ -3,13 +3,15 @@
 //! Owns: one `cargo build` for each guest, and the order: all compiled before any is finished.
 //! Never: decides whether something is fresh; Cargo knows.
 
+use std::path::Path;
+
 use super::Request;
 use super::component::{Component, finish};
 use super::foreign;
-use super::toolchain::{Toolchain, find};
+use super::toolchain::{Choice, Toolchain, find};
 use crate::Outcome;
 use crate::process::{WORK_TIME_MAX, work};
-use crate::workspace::{Guest, guests, root};
+use crate::workspace::{Guest, Kind, guests, root};
 
 /// Builds guests and returns their components: those in Rust, then those in other languages, by name.
 pub(crate) fn build(request: &Request) -> Outcome<Vec<Component>> {
@@ -33,6 +35,23 @@ pub(crate) fn build(request: &Request) -> Outcome<Vec<Component>> {
         components.push(guest.build()?);
     }
     Ok(components)
+}
+
+/// Builds a project in Rust that `pframe-host new` wrote: into the place that its job file names.
+pub(crate) fn build_project(project: &Path, choice: Choice) -> Outcome<Component> {
+    let toolchain = find(choice)?;
+    let kind = match project.join("src/lib.rs").is_file() {
+        true => Kind::Handler,
+        false => Kind::Command,
+    };
+    work(&mut toolchain.project_command(project, kind), WORK_TIME_MAX)?;
+    let name = project.file_name().unwrap_or_default().to_string_lossy();
+    let package = name.into_owned();
+    let guest = Guest { package, kind };
+    let target = toolchain.recipe(kind).target;
+    let made = toolchain.folder().join("projects").join(target).join("release");
+    let place = project.join("target/wasm32-wasip2/release").join(guest.artifact_name());
+    finish(&made.join(guest.artifact_name()), place)
 }
 
 /// Refuses names that nobody has.

@@ -32,7 +32,12 @@ const LANGUAGES: [Language; 3] = [
         sdk: "guest-sdk/javascript/src",
         build: javascript::build,
     },
-    Language { name: "python", marker: "app.py", sdk: "guest-sdk/python/src", build: python::build },
+    Language {
+        name: "python",
+        marker: "app.py",
+        sdk: "guest-sdk/python/src",
+        build: python::build,
+    },
 ];
 
 /// What builders leave in a folder: not a part of what the component is made of.
@@ -73,7 +78,8 @@ impl Foreign {
         let (sdk, wit) = (root().join(self.language.sdk), root().join("wit/task.wit"));
         let made_of = [self.folder.as_path(), &sdk, &wit];
         if modified(&built).is_none_or(|built| newest(&made_of) > Some(built)) {
-            fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+            fs::create_dir_all(&folder)
+                .map_err(|error| format!("{}: {error}", folder.display()))?;
             (self.language.build)(&self.folder, &built)?;
         }
         finish(&built, root().join("target/handlers").join(&file))

@@ -19,7 +19,10 @@ pub(super) fn build(folder: &Path, built: &Path) -> Outcome {
         let quiet = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
         step(Command::new("npm").current_dir(folder).args(quiet), WORK_TIME_MAX)?;
     }
-    step(Command::new("npm").current_dir(folder).args(["run", "--silent", "build"]), WORK_TIME_MAX)?;
+    step(
+        Command::new("npm").current_dir(folder).args(["run", "--silent", "build"]),
+        WORK_TIME_MAX,
+    )?;
     let name = built.file_name().expect("a component has a name");
     take(&folder.join("build").join(name), built)
 }

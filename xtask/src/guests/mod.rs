@@ -17,21 +17,25 @@ mod python;
 mod rustup;
 mod toolchain;
 
-pub(crate) use build::build;
+pub(crate) use build::{build, build_project};
 pub(crate) use javascript::ensure_node;
 pub(crate) use toolchain::Choice;
+
+use std::path::PathBuf;
 
 use crate::Outcome;
 use crate::talk::show;
 
 /// What follows `cargo xtask guests`.
-pub(crate) const USAGE: &str = "[--only NAME]… [--toolchain auto|rustup|debian]";
+pub(crate) const USAGE: &str = "[--only NAME]… [--project FOLDER] [--toolchain auto|rustup|debian]";
 
 /// What to build, and with what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Request {
     /// The packages to build; all guests if empty.
     pub(crate) only: Vec<String>,
+    /// A project in Rust outside of this checkout, in place of the guests.
+    pub(crate) project: Option<PathBuf>,
     /// Which toolchain to use.
     pub(crate) toolchain: Choice,
 }
@@ -44,6 +48,9 @@ impl Request {
             let value = || format!("`{argument}` needs a value: cargo xtask guests {USAGE}");
             match argument.as_str() {
                 "--only" => request.only.push(name(arguments.next().ok_or_else(value)?)),
+                "--project" => {
+                    request.project = Some(arguments.next().ok_or_else(value)?.into());
+                }
                 "--toolchain" => {
                     request.toolchain = arguments.next().ok_or_else(value)?.parse()?;
                 }
@@ -61,9 +68,12 @@ fn name(text: &str) -> String {
 
 /// Runs the command and lists the components on stdout.
 pub(crate) fn main(arguments: &[String]) -> Outcome {
-    for component in build(&Request::parse(arguments)?)? {
-        show(&component.to_string());
-    }
+    let request = Request::parse(arguments)?;
+    let components = match &request.project {
+        Some(folder) => vec![build_project(folder, request.toolchain)?],
+        None => build(&request)?,
+    };
+    components.iter().for_each(|component| show(&component.to_string()));
     Ok(())
 }
 
@@ -84,7 +94,8 @@ mod tests {
     fn names_may_be_written_as_files() {
         let request = parse("--only word_count.wasm --only evil --toolchain debian");
         let only = vec!["word-count".into(), "evil".into()];
-        assert_eq!(request, Ok(Request { only, toolchain: Choice::Debian }));
+        let expect = Request { only, toolchain: Choice::Debian, ..Request::default() };
+        assert_eq!(request, Ok(expect));
     }
 
     #[test]

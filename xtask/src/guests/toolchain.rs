@@ -3,7 +3,7 @@
 //! Owns: the order in which toolchains are tried, and what a build needs to know about the one that was found.
 //! Never: installs anything; the two toolchains do, and say so first.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
@@ -80,12 +80,26 @@ impl Toolchain {
         root().join("target/guests").join(self.name)
     }
 
-    /// Builds one package. Flags meant for the host's own build do not leak into it.
+    /// Builds a project outside of this workspace as its README says, with this toolchain's flags.
+    pub(crate) fn project_command(&self, project: &Path, kind: Kind) -> Command {
+        let recipe = self.recipe(kind);
+        let mut command = Command::new(&self.cargo);
+        command.current_dir(project).args(["rustc", "--release"]);
+        command.arg(format!("--target={}", recipe.target)).args(&recipe.arguments);
+        self.finish(command, &recipe, &self.folder().join("projects"))
+    }
+
+    /// Builds one package.
     pub(crate) fn build_command(&self, recipe: &Recipe, package: &str) -> Command {
         let mut command = Command::new(&self.cargo);
         command.current_dir(root()).args(["rustc", "--profile=guest", "--package", package]);
         command.arg(format!("--target={}", recipe.target)).args(&recipe.arguments);
-        command.arg("--target-dir").arg(self.folder());
+        self.finish(command, recipe, &self.folder())
+    }
+
+    /// Flags meant for the host's own build do not leak into that of a guest.
+    fn finish(&self, mut command: Command, recipe: &Recipe, folder: &Path) -> Command {
+        command.arg("--target-dir").arg(folder);
         command.arg("--").args(&recipe.own_flags);
         for leaked in ["CARGO_ENCODED_RUSTFLAGS", "LLVM_PROFILE_FILE", "RUSTC_WRAPPER"] {
             command.env_remove(leaked);
