@@ -8,6 +8,7 @@
 
 mod bare;
 mod idle;
+mod languages;
 mod process;
 mod runaway;
 mod setup;
@@ -31,6 +32,7 @@ const MEASUREMENTS: &[Measurement] = &[
     ("waiting", waiting::memory),
     ("words", words::throughput),
     ("process", process::fresh),
+    ("languages", languages::start),
     ("runaway", runaway::recovery),
     ("pocketsphinx", speech::pocketsphinx),
     ("whisper", speech::whisper),

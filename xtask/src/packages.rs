@@ -19,8 +19,15 @@ pub(crate) fn for_building() -> Outcome {
 pub(crate) fn for_testing() -> Outcome {
     for_building()?;
     ensure(&Wanted {
-        packages: &["ffmpeg", "flite", "libpocketsphinx3", "pocketsphinx-en-us"],
-        purpose: "recordings for the tests are spoken and packed here, and heard; none lies in the repository",
+        packages: &[
+            "ffmpeg",
+            "flite",
+            "imagemagick",
+            "libpocketsphinx3",
+            "librsvg2-bin",
+            "pocketsphinx-en-us",
+        ],
+        purpose: "recordings, pictures and videos for the tests are made here, and checked by other programs; none lies in the repository",
         oldest: ("flite", (2, 0)),
     })
 }

@@ -3,7 +3,7 @@
 //! Owns: [`file_names`]: relative paths that stay inside their folder, no two alike.
 //! Never: makes a folder.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::job::{Slice, Source};
 
@@ -62,19 +62,30 @@ fn shortened(part: &str) -> &str {
 struct Taken {
     files: BTreeSet<String>,
     folders: BTreeSet<String>,
+    /// The last number that a name got.
+    numbers: BTreeMap<String, u32>,
 }
 
 impl Taken {
     fn take(&mut self, wanted: &str) -> String {
-        let free = (1_u32..)
-            .map(|number| match number {
-                1 => wanted.to_owned(),
-                _ => format!("{}~{number}", wanted.replace('/', "_")),
-            })
-            .find(|name| self.is_free(name))
-            .expect("some number is free");
+        let free = if self.is_free(wanted) { wanted.to_owned() } else { self.numbered(wanted) };
         self.folders.extend(folders(&free).map(str::to_owned));
         self.files.insert(free.clone());
+        free
+    }
+
+    /// The name with the first number that makes it free; those tried before are taken for good.
+    fn numbered(&mut self, wanted: &str) -> String {
+        let flat = wanted.replace('/', "_");
+        let mut number = self.numbers.get(&flat).copied().unwrap_or(1);
+        let free = loop {
+            number += 1;
+            let name = format!("{flat}~{number}");
+            if self.is_free(&name) {
+                break name;
+            }
+        };
+        self.numbers.insert(flat, number);
         free
     }
 

@@ -97,7 +97,7 @@ fn copy_trimmed(
 ) -> Result<(), Fault> {
     let mut is_inside = false;
     while at < end {
-        let block = bytes.read(at, BLOCK.min(end - at)).map_err(unreadable)?;
+        let block = bytes.read(at, BLOCK.min(end - at)).map_err(|problem| unreadable(&problem))?;
         at += block.len() as u64;
         let text = if is_inside { &block[..] } else { block.trim_ascii_start() };
         is_inside |= !text.is_empty();
@@ -106,7 +106,7 @@ fn copy_trimmed(
     Ok(())
 }
 
-fn unreadable(problem: ReadProblem) -> Fault {
+fn unreadable(problem: &ReadProblem) -> Fault {
     Fault::new(Code::InputOutput).detail(format!("reading a stored result: {problem}"))
 }
 

@@ -73,7 +73,9 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
         Some(folder) => vec![build_project(folder, request.toolchain)?],
         None => build(&request)?,
     };
-    components.iter().for_each(|component| show(&component.to_string()));
+    for component in components {
+        show(&component.to_string());
+    }
     Ok(())
 }
 
