@@ -89,7 +89,7 @@ fn native(input: &Path) -> Duration {
 
 fn count(engine: &Engine, input: &Path) -> Duration {
     let mut job = job("words", "word_count");
-    job.input = InputRequest::Files(vec![input.display().to_string()]);
+    job.input = InputRequest::Files(vec![input.display().to_string().into()]);
     job.chunking = Some(Chunking::Size { size: ByteSize::mib(4), boundary: Boundary::Line });
     let started = Instant::now();
     engine.submit(job).expect("a valid job").wait_blocking().expect("it completes");

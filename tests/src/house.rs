@@ -228,7 +228,7 @@ pub fn job(name: &str, text: &str) -> Job {
 /// A job on files.
 pub fn files_job<const N: usize>(name: &str, paths: [&Path; N]) -> Job {
     let paths = paths.map(|path| path.to_str().expect("a path in UTF-8").to_owned());
-    Job { input: JobInput::Files(paths.into()), ..job(name, "") }
+    Job { input: JobInput::Files(paths.map(Into::into).into()), ..job(name, "") }
 }
 
 /// A job for the evil guest.

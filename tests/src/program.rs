@@ -4,7 +4,7 @@
 //! Never: builds it, and never waits for it without a limit.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -145,6 +145,19 @@ impl Place {
         Ended::of(child)
     }
 
+    /// Runs the program to its end with these bytes on its stdin, which it need not read.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not end, or panics.
+    #[track_caller]
+    pub fn run_with(&self, arguments: &[&str], stdin: impl AsRef<[u8]>) -> Ended {
+        let mut child =
+            self.command(arguments).stdin(Stdio::piped()).spawn().expect("the program starts");
+        feed(&mut child, stdin.as_ref());
+        Ended::of(child)
+    }
+
     /// Starts the program and reads its events as they come.
     ///
     /// # Panics
@@ -152,6 +165,21 @@ impl Place {
     /// Where it does not start.
     pub fn start(&self, arguments: &[&str]) -> Running {
         self.start_in(arguments, ("FAILPOINTS", ""))
+    }
+
+    /// The same with these bytes on its stdin.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not start.
+    pub fn start_with(&self, arguments: &[&str], stdin: impl AsRef<[u8]>) -> Running {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        let mut child =
+            self.command(&arguments).stdin(Stdio::piped()).spawn().expect("the program starts");
+        feed(&mut child, stdin.as_ref());
+        let events = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
+        Running { child, events }
     }
 
     /// The same with a variable of the environment.
@@ -295,6 +323,13 @@ impl Running {
         ended.stdout.splice(0..0, rest);
         ended
     }
+}
+
+/// Writes to a child's stdin and closes it; the child may end before it has read all.
+fn feed(child: &mut Child, bytes: &[u8]) {
+    let mut pipe = child.stdin.take().expect("stdin is a pipe");
+    let bytes = bytes.to_vec();
+    std::thread::spawn(move || pipe.write_all(&bytes));
 }
 
 fn pid(child: &Child) -> Pid {

@@ -19,11 +19,14 @@ pub const CHUNKS_MAX: usize = 1_000_000;
 /// Priorities lie between this and its negative.
 pub const PRIORITY_MAX: i32 = 1000;
 
+/// How stdin is named among a job's files, and stdout as its output.
+pub const STANDARD_STREAM: &str = "-";
+
 /// Where a job's input comes from, as asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InputRequest {
-    /// Paths and glob patterns, relative to the job file.
-    Files(Vec<String>),
+    /// Paths and glob patterns, relative to the job file; `-` is stdin.
+    Files(Vec<FileRequest>),
     /// The text itself.
     Text(String),
     /// A JSON value; the handler sees its compact text.
@@ -32,6 +35,36 @@ pub enum InputRequest {
     Bytes(Vec<u8>),
     /// The results of these jobs, of the same submission.
     Jobs(Vec<JobId>),
+}
+
+/// A file, or a pattern that names some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRequest {
+    /// A path or glob pattern, relative to the job file; `-` is stdin.
+    pub path: String,
+    /// The digest that the file must have; a pattern has none.
+    pub sha256: Option<Digest>,
+}
+
+impl FileRequest {
+    /// True for stdin.
+    pub fn is_stdin(&self) -> bool {
+        self.path == STANDARD_STREAM
+    }
+}
+
+impl From<String> for FileRequest {
+    /// Whatever the file holds.
+    fn from(path: String) -> Self {
+        Self { path, sha256: None }
+    }
+}
+
+impl From<&str> for FileRequest {
+    /// Whatever the file holds.
+    fn from(path: &str) -> Self {
+        path.to_owned().into()
+    }
 }
 
 /// How an input is cut into chunks.
@@ -230,7 +263,8 @@ pub struct JobRequest {
     pub grants: Vec<Grant>,
     /// What an attempt holds while it runs.
     pub requirements: RequirementsRequest,
-    /// Where the result goes, relative to the job file; `None` keeps it in the state directory.
+    /// Where the result goes, relative to the job file; `-` is stdout. `None` keeps it in the state directory, and `run`
+    /// prints what no other job works on.
     pub output: Option<String>,
 }
 
@@ -302,6 +336,16 @@ pub struct Source {
     pub size: u64,
     /// Where the bytes are.
     pub place: SourcePlace,
+}
+
+impl Source {
+    /// The file of the results store behind it, if there is one.
+    pub fn stored(&self) -> Option<Digest> {
+        match self.place {
+            SourcePlace::Stored { sha256 } => Some(sha256),
+            SourcePlace::File { .. } | SourcePlace::Inline(_) | SourcePlace::Job(_) => None,
+        }
+    }
 }
 
 /// Where a source's bytes are.
@@ -402,6 +446,9 @@ pub struct JobSpec {
     pub deadline: Option<Timestamp>,
     /// Absolute path of the file that receives the result.
     pub output: Option<String>,
+    /// The job asked for its result on stdout, even where other jobs work on it.
+    #[serde(default)]
+    pub is_printed: bool,
 }
 
 impl JobSpec {

@@ -20,6 +20,7 @@ pub fn job_file() -> Json {
             "task": task(),
             "job": job(),
             "input_data": input_data(),
+            "pinned": pinned(),
             "chunking": chunking(),
             "batch": batch(),
             "limits": limits(),
@@ -71,14 +72,26 @@ fn file() -> Json {
     mapping("jobs, and the task types they bring along", &["version", "jobs"], &properties)
 }
 
+fn digest(about: &str) -> Json {
+    json!({
+        "description": about,
+        "type": ["string", "null"],
+        "pattern": "^(sha256:)?[0-9a-fA-F]{64}$",
+    })
+}
+
+fn pinned() -> Json {
+    let properties = json!({
+        "path": of("path", "relative to this file"),
+        "sha256": digest("the digest that the file must have; looked at before anything runs"),
+    });
+    mapping("a file that must not be another", &["path"], &properties)
+}
+
 fn task() -> Json {
     let properties = json!({
         "component": of("path", "the WebAssembly component, relative to this file"),
-        "sha256": {
-            "description": "the digest that the component must have",
-            "type": ["string", "null"],
-            "pattern": "^(sha256:)?[0-9a-fA-F]{64}$",
-        },
+        "sha256": digest("the digest that the component must have"),
     });
     mapping("a task type", &["component"], &properties)
 }
@@ -138,21 +151,22 @@ fn job() -> Json {
 }
 
 fn input_data() -> Json {
+    let file = json!({ "anyOf": [{ "$ref": "#/$defs/path" }, { "$ref": "#/$defs/pinned" }] });
     let files = json!({
-        "description": "paths and patterns, relative to this file",
-        "anyOf": [
-            { "$ref": "#/$defs/path" },
-            { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/path" } },
-        ],
+        "description": "paths and patterns, relative to this file; `-` is stdin, once in a file",
+        "anyOf": [file, { "type": "array", "minItems": 1, "items": file }],
     });
     json!({
-        "description": "exactly one of these; a task type's own key such as `audio_file` means `files`",
+        "description": "exactly one of these, and `sha256` beside a single file; a task type's own key such as `audio_file` means `files`",
         "type": ["object", "null"],
         "minProperties": 1,
-        "maxProperties": 1,
+        "if": { "required": ["sha256"] },
+        "then": { "minProperties": 2, "maxProperties": 2 },
+        "else": { "maxProperties": 1 },
         "additionalProperties": false,
         "properties": {
             "files": files,
+            "sha256": digest("the digest that the one file must have"),
             "text": { "description": "the text itself", "type": ["string", "number", "boolean"] },
             "json": { "description": "a value that the handler sees as compact JSON" },
             "bytes": { "description": "the bytes themselves", "type": "string", "contentEncoding": "base64" },
@@ -248,8 +262,7 @@ fn resource_requirements() -> Json {
 }
 
 fn output() -> Json {
-    let properties =
-        json!({ "path": of("path", "the file that receives the result, relative to this file") });
+    let properties = json!({ "path": of("path", "the file that receives the result, relative to this file; `-` is stdout") });
     optional(mapping("where the result goes", &["path"], &properties))
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use expect_test::expect;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::TenantName;
-use pframe_core::job::{Boundary, Chunking, Collect, Grant, InputRequest, Overlap};
+use pframe_core::job::{Boundary, Chunking, Collect, FileRequest, Grant, InputRequest, Overlap};
 use pframe_core::policy::{OnFailure, Tolerance};
 use pframe_core::units::{ByteSize, CpuCores, Fuel};
 
@@ -178,6 +178,101 @@ fn every_way_to_give_input_is_read() {
         InputRequest::Json(serde_json::json!([1, {"a": "b"}]))
     );
     assert_eq!(input("{ bytes: \"aGVs bG8=\" }"), InputRequest::Bytes(b"hello".to_vec()));
+}
+
+#[test]
+fn a_digest_pins_a_file_beside_it_or_inside_the_list() {
+    let digest = "ab".repeat(32);
+    let input = |text: &str| job(&format!("input_data: {}", text.replace("DIGEST", &digest))).input;
+    let pinned = |path: &str| FileRequest { path: path.into(), sha256: digest.parse().ok() };
+    assert_eq!(input("{ files: a, sha256: DIGEST }"), InputRequest::Files(vec![pinned("a")]));
+    assert_eq!(input("{ files: [a], sha256: DIGEST }"), InputRequest::Files(vec![pinned("a")]));
+    assert_eq!(input("{ audio_file: a, sha256: DIGEST }"), InputRequest::Files(vec![pinned("a")]));
+    assert_eq!(
+        input("{ files: [a, { path: b, sha256: DIGEST }, { path: c }] }"),
+        InputRequest::Files(vec!["a".into(), pinned("b"), "c".into()])
+    );
+}
+
+#[test]
+fn a_digest_that_pins_nothing_is_refused() {
+    check(
+        "input_data: { files: [a, b], sha256: abc }",
+        &expect![[r#"
+        jobs.yaml:5:42: error[PF101]: `abc`: a sha256 has 64 hex digits
+          in: jobs[0].input_data.sha256
+        jobs.yaml:5:42: error[PF101]: `sha256` beside `files` pins exactly one file
+          in: jobs[0].input_data.sha256
+          advice: write `files: [ { path: …, sha256: … } ]`"#]],
+    );
+    let digest = "ab".repeat(32);
+    check(
+        &format!("input_data: {{ text: a, sha256: {digest} }}"),
+        &expect![[r#"
+        jobs.yaml:5:36: error[PF101]: `sha256` pins a file, and there is none
+          in: jobs[0].input_data.sha256
+          advice: delete it"#]],
+    );
+    check(
+        &format!("input_data: {{ files: {{ path: a, sha256: {digest} }}, sha256: {digest} }}"),
+        &expect![[r#"
+            jobs.yaml:5:121: error[PF101]: the file has a digest already
+              in: jobs[0].input_data.sha256
+              advice: delete one of the two"#]],
+    );
+    check(
+        "input_data: { files: [{ path: a, sha265: b }, { sha256: 7 }] }",
+        &expect![[r#"
+        jobs.yaml:5:38: error[PF101]: unknown key `sha265`
+          in: jobs[0].input_data.files[0]
+          advice: did you mean `sha256`?
+        jobs.yaml:5:51: error[PF101]: `path` is missing
+          in: jobs[0].input_data.files[1]
+          advice: name the file
+        jobs.yaml:5:61: error[PF101]: `7`: a sha256 has 64 hex digits
+          in: jobs[0].input_data.files[1].sha256"#]],
+    );
+    check(
+        "input_data: { sha256: abc }",
+        &expect![[r#"
+        jobs.yaml:5:17: error[PF101]: there is no input
+          in: jobs[0].input_data
+          advice: write exactly one of `files`, `text`, `json`, `bytes` and `job`
+        jobs.yaml:5:27: error[PF101]: `abc`: a sha256 has 64 hex digits
+          in: jobs[0].input_data.sha256"#]],
+    );
+}
+
+#[test]
+fn stdin_is_there_once_in_a_file_and_stdout_as_often_as_wanted() {
+    let file = |inputs: [&str; 2], output: &str| {
+        let job = |(id, input): (&str, &str)| {
+            format!(
+                "- {{ id: {id}, task_type: t, input_data: {{ files: {input} }}, output: {{ path: {output} }} }}\n"
+            )
+        };
+        format!(
+            "version: 1\njobs:\n{}",
+            ["a", "b"].into_iter().zip(inputs).map(job).collect::<String>()
+        )
+    };
+    let read = parse(file(["\"-\"", "x"], "\"-\"")).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(read.jobs[0].input, InputRequest::Files(vec!["-".into()]));
+    assert_eq!(read.jobs[1].output.as_deref(), Some("-"));
+    check_file(
+        file(["\"-\"", "[x, \"-\"]"], "\"-\""),
+        &expect![[r#"
+        jobs.yaml:4:38: error[PF101]: stdin (`-`) stands twice among the files
+          in: jobs[1].input_data
+          advice: name it once; the first is in line 3"#]],
+    );
+    check(
+        "input_data: { files: [\"-\", { path: \"-\" }] }",
+        &expect![[r#"
+        jobs.yaml:5:17: error[PF101]: stdin (`-`) stands twice among the files
+          in: jobs[0].input_data
+          advice: name it once; the first is in line 5"#]],
+    );
 }
 
 #[test]

@@ -3,11 +3,9 @@
 //! Owns: the shortest way from a handler to its result, for whoever writes one.
 //! Never: writes to the state directory.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use pframe_core::fault::Code;
 use pframe_core::job::{InputRequest, JobRequest, LimitsRequest};
 use pframe_core::report::JobReport;
 use pframe_core::units::{ByteSize, Fuel, UnitError, parse_duration, show_duration};
@@ -15,7 +13,7 @@ use serde_json::json;
 
 use super::arguments::CallArguments;
 use super::failure::{Failure, exit_code};
-use super::porch::{Porch, read_small};
+use super::porch::{Porch, with_stdin};
 use super::print::{Stdout, print_json};
 use crate::engine::Engine;
 use crate::reporter::amounts::about;
@@ -26,7 +24,7 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(super) fn call(porch: &Porch, arguments: &CallArguments) -> Result<ExitCode, Failure> {
     let job = request(arguments)?;
-    let engine = porch.engine().workers(1).attempts(1).build()?;
+    let engine = with_stdin(porch.engine(), None).workers(1).attempts(1).build()?;
     if !arguments.watch {
         return once(&engine, arguments, job);
     }
@@ -47,10 +45,7 @@ fn request(arguments: &CallArguments) -> Result<JobRequest, Failure> {
         .map_err(|error| Failure::Usage(format!("`--parameters` is not JSON: {error}")))?;
     let input = match arguments.input.as_deref() {
         None => InputRequest::Bytes(Vec::new()),
-        Some(path) if path == Path::new("-") => {
-            InputRequest::Bytes(read_small(path, Code::InputMissing)?)
-        }
-        Some(path) => InputRequest::Files(vec![path.display().to_string()]),
+        Some(path) => InputRequest::Files(vec![path.display().to_string().into()]),
     };
     let id = "call".parse().expect("a valid id");
     let mut job = JobRequest::new(id, "call".parse().expect("a valid name"), input);

@@ -85,6 +85,7 @@ fn note(record: &Record, stored: &mut BTreeMap<Digest, u64>, components: &mut BT
     match &record.event {
         Event::JobAccepted { job } => {
             components.insert(job.task.component);
+            stored.extend(job.inputs.iter().filter_map(|it| Some((it.stored()?, it.size))));
         }
         Event::AttemptSucceeded { output: Output::Stored { size, sha256 }, .. }
         | Event::JobCompleted { output: Some(Output::Stored { size, sha256 }), .. } => {

@@ -14,7 +14,7 @@ use pframe_core::units::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::failure::Failure;
-use super::porch::{Porch, read_small};
+use super::porch::{Porch, read_small, with_stdin};
 use crate::engine::{Planned, Prepared, Workbench, link};
 use crate::reporter::told::{say, tell_fault};
 
@@ -43,7 +43,7 @@ pub(super) fn read(path: &Path) -> Result<Jobs, Failure> {
 /// Reads a job file and plans its jobs; nothing runs.
 pub(super) fn prepare(porch: &Porch, path: &Path) -> Result<(Prepared, Vec<Planned>), Failure> {
     let jobs = read(path)?;
-    let prepared = porch.engine().base_dir(&jobs.base_dir).prepare()?;
+    let prepared = with_stdin(porch.engine(), Some(path)).base_dir(&jobs.base_dir).prepare()?;
     let planned = plan(porch, &jobs, prepared.workbench())?;
     Ok((prepared, planned))
 }

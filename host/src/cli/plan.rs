@@ -20,7 +20,7 @@ use super::check::counted;
 use super::failure::Failure;
 use super::graph;
 use super::jobs::{self, need_of};
-use super::porch::Porch;
+use super::porch::{Porch, with_stdin};
 use super::print::{print, print_json};
 use crate::capability::input::Medium;
 use crate::capability::offer::{Offer, offer};
@@ -29,7 +29,8 @@ use crate::reporter::amounts::about;
 
 pub(super) fn plan(porch: &Porch, arguments: &PlanArguments) -> Result<ExitCode, Failure> {
     let jobs = jobs::read(&arguments.file)?;
-    let prepared = porch.engine().base_dir(&jobs.base_dir).prepare()?;
+    let prepared =
+        with_stdin(porch.engine(), Some(&arguments.file)).base_dir(&jobs.base_dir).prepare()?;
     let planned = jobs::plan(porch, &jobs, prepared.workbench())?;
     let requests: BTreeMap<_, _> = jobs.file.jobs.iter().map(|job| (&job.id, job)).collect();
     let outlooks = planned.iter().map(|plan| {
@@ -99,7 +100,7 @@ impl<'a> Outlook<'a> {
         lines.push(format!("  collected  {}", self.collected()));
         let result = match &spec.output {
             Some(path) => path,
-            None if spec.dependents > 0 => "kept for those that depend on it",
+            None if spec.dependents > 0 && !spec.is_printed => "kept for those that depend on it",
             None => "stdout",
         };
         lines.push(format!("  result     {result}"));
@@ -226,6 +227,7 @@ impl<'a> Outlook<'a> {
             "denied": denied.map(|(name, why)| json!({ "interface": name, "instead": why })).collect::<Vec<_>>(),
             "gpu_memory_dropped": self.gpu_dropped,
             "output": self.spec.output,
+            "is_printed": self.spec.is_printed,
             "depends_on": self.spec.after,
         })
     }

@@ -4,13 +4,13 @@
 //! Never: writes.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use pframe_core::config::{Config, Isolation, Knob, Layers, SchedulerKind, load};
 use pframe_core::fault::Code;
-use pframe_core::job::Grant;
+use pframe_core::job::{Grant, STANDARD_STREAM};
 
 use super::arguments::SettingFlags;
 use super::failure::Failure;
@@ -110,6 +110,22 @@ impl Porch {
     }
 }
 
+/// What a person is told who types where data is expected.
+const NO_TYPING: &str = "stdin is a terminal; pipe data into it, or name a file";
+/// What is said where stdin was read already.
+const IS_JOB_FILE: &str = "stdin is the job file itself; put the data into a file";
+
+/// An engine's builder for jobs that may name stdin as their input, unless the job file came from there.
+pub(super) fn with_stdin(builder: EngineBuilder, job_file: Option<&Path>) -> EngineBuilder {
+    if job_file == Some(Path::new(STANDARD_STREAM)) {
+        return builder.without_stdin(IS_JOB_FILE);
+    }
+    match std::io::stdin().is_terminal() {
+        true => builder.without_stdin(NO_TYPING),
+        false => builder.stdin(std::io::stdin()),
+    }
+}
+
 /// Reads a file that a person wrote: regular (or `-` for stdin) and of bounded size.
 pub(super) fn read_small(path: &Path, code: Code) -> Result<Vec<u8>, Failure> {
     let refuse = |why: &str| {
@@ -117,7 +133,10 @@ pub(super) fn read_small(path: &Path, code: Code) -> Result<Vec<u8>, Failure> {
         Failure::Unreadable { code, path, why: why.to_owned() }
     };
     let mut bytes = Vec::new();
-    if path == Path::new("-") {
+    if path == Path::new(STANDARD_STREAM) {
+        if std::io::stdin().is_terminal() {
+            return Err(refuse(NO_TYPING));
+        }
         let stdin = std::io::stdin().lock();
         stdin
             .take(FILE_BYTES_MAX + 1)

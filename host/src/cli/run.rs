@@ -4,15 +4,17 @@
 //! Never: runs a recorded chunk twice.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use pframe_core::ids::JobId;
+use pframe_core::job::STANDARD_STREAM;
 
 use super::arguments::{RunArguments, ShowFlags};
 use super::failure::Failure;
 use super::jobs::Jobs;
-use super::porch::Porch;
+use super::porch::{Porch, with_stdin};
 use super::session::Words;
 use super::{jobs, session};
 use crate::JobHandle;
@@ -22,31 +24,41 @@ use crate::reporter::told::say;
 
 pub(super) fn run(porch: &Porch, arguments: &RunArguments) -> Result<ExitCode, Failure> {
     porch.check_scheduler(arguments.fallback)?;
-    go(porch, jobs::read(&arguments.file)?, &arguments.show, Watched::Chunks)
+    go(porch, &jobs::read(&arguments.file)?, &arguments.show, Watched::Chunks)
 }
 
 /// Runs jobs to their end, wherever they came from.
 pub(super) fn go(
     porch: &Porch,
-    jobs: Jobs,
+    jobs: &Jobs,
     flags: &ShowFlags,
     watched: Watched,
 ) -> Result<ExitCode, Failure> {
-    let builder = porch.engine().state_dir(&porch.state_dir).base_dir(&jobs.base_dir);
+    let builder = with_stdin(porch.engine(), Some(&jobs.path))
+        .state_dir(&porch.state_dir)
+        .base_dir(&jobs.base_dir);
     let mut prepared = builder.prepare()?;
-    let planned = jobs::plan(porch, &jobs, prepared.workbench())?;
+    let planned = jobs::plan(porch, jobs, prepared.workbench())?;
     let watched = match watched {
         Watched::Chunks => session::Progress::Chunks,
         Watched::Speech(length) => session::Progress::Speech(length(&planned)),
     };
     let show = session::Show::start(flags, &porch.config, &mut prepared, watched);
-    let file = std::path::absolute(&jobs.path).unwrap_or(jobs.path).display().to_string();
+    let file = name_of(&jobs.path);
     let count = u32::try_from(planned.len()).unwrap_or(u32::MAX);
     let work = Work::Keyed(NewRun { key: jobs::key(&planned), file, jobs: count });
     let words = Words::listen();
     let engine = prepared.start(Some(&work))?;
     let handles = submit(&engine, planned)?;
     session::follow(porch, engine, handles, &words, show)
+}
+
+/// As `status` shows it from any folder.
+fn name_of(path: &Path) -> String {
+    match path == Path::new(STANDARD_STREAM) {
+        true => STANDARD_STREAM.into(),
+        false => std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string(),
+    }
 }
 
 /// What progress is told of.

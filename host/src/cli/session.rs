@@ -218,9 +218,9 @@ fn is_settled(state: JobState) -> bool {
     state.is_terminal() && state != JobState::Completed
 }
 
-/// False for a result without a file that other jobs work on: those have it.
+/// False for a result without a file that other jobs work on: those have it, unless it was asked for here too.
 fn is_wanted(job: &JobHandle) -> bool {
-    job.report().is_none_or(|report| report.spec.dependents == 0)
+    job.report().is_none_or(|report| report.spec.dependents == 0 || report.spec.is_printed)
 }
 
 /// Of two exit codes the one that says more: a bug of ours before everything, then the machine, then a task.

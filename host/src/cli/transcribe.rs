@@ -53,7 +53,7 @@ pub(super) fn transcribe(
         None => default_model(&porch)?,
     };
     let jobs = jobs(arguments, &model)?;
-    go(&porch, jobs, &arguments.show, Watched::Speech(length))
+    go(&porch, &jobs, &arguments.show, Watched::Speech(length))
 }
 
 /// The best that is there for somebody who asked for none.
@@ -96,7 +96,7 @@ fn jobs(arguments: &TranscribeArguments, model: &str) -> Result<Jobs, Failure> {
     for (index, (recording, target)) in recordings.iter().zip(targets).enumerate() {
         let id = format!("transcribe-{}", index + 1).parse().expect("a valid id");
         let path = utf8(recording)?.to_owned();
-        let mut job = JobRequest::new(id, task.clone(), InputRequest::Files(vec![path]));
+        let mut job = JobRequest::new(id, task.clone(), InputRequest::Files(vec![path.into()]));
         job.parameters = json!({
             "model_size": model,
             "language": arguments.language,

@@ -1,31 +1,42 @@
 //! From what a job asks for to sources: patterns become files, and each is measured.
 //!
-//! Owns: what may be an input: regular files only, so that no open waits for ever on a pipe.
+//! Owns: what may be an input: regular files only, so that no open waits for ever on a pipe, and stdin; and that a pinned
+//! one is what its digest says.
 //! Never: follows a pattern out of the order of names: the same folder gives the same sources.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 use pframe_core::fault::{Code, Fault};
-use pframe_core::ids::JobId;
-use pframe_core::job::{InputRequest, Source, SourcePlace};
+use pframe_core::ids::{Digest, JobId};
+use pframe_core::job::{FileRequest, InputRequest, Source, SourcePlace};
+use sha2::{Digest as _, Sha256};
 
-use super::source::modified_ns_of;
+use super::source::{modified_ns_of, open_regular};
+use super::stdin::Stdin;
 
 /// Inputs of one job at most.
 const SOURCES_MAX: usize = 1_000_000;
 /// Folders below a pattern's fixed part at most: a bound on the search.
 const FOLDERS_MAX: usize = 100_000;
+/// Bytes of a pinned file that are in memory at once.
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// Finds and measures a job's inputs. Relative paths count from `base`.
-pub(crate) fn resolve(request: &InputRequest, base: &Path) -> Result<Vec<Source>, Fault> {
+pub(crate) fn resolve(
+    request: &InputRequest,
+    base: &Path,
+    stdin: &Stdin,
+) -> Result<Vec<Source>, Fault> {
     match request {
         InputRequest::Text(text) => Ok(vec![inline("text", "text/plain", text.as_bytes())]),
         InputRequest::Bytes(bytes) => Ok(vec![inline("bytes", "application/octet-stream", bytes)]),
         InputRequest::Json(value) => {
             Ok(vec![inline("json", "application/json", value.to_string().as_bytes())])
         }
-        InputRequest::Files(patterns) => files(patterns, base),
+        InputRequest::Files(asked) => files(asked, base, stdin),
         InputRequest::Jobs(jobs) => Ok(jobs.iter().map(result_of).collect()),
     }
 }
@@ -45,15 +56,21 @@ fn result_of(job: &JobId) -> Source {
     Source { name: job.to_string(), media_type: None, size: 0, place }
 }
 
-fn files(patterns: &[String], base: &Path) -> Result<Vec<Source>, Fault> {
+fn files(asked: &[FileRequest], base: &Path, stdin: &Stdin) -> Result<Vec<Source>, Fault> {
     let mut sources = Vec::new();
-    for pattern in patterns {
-        let paths = match is_pattern(pattern) && !base.join(pattern).exists() {
-            true => matches(pattern, base)?,
-            false => vec![PathBuf::from(pattern)],
-        };
-        for path in paths {
-            sources.push(measure(&path, base)?);
+    for file in asked {
+        let FileRequest { path: pattern, sha256: pin } = file;
+        match is_pattern(pattern) && !base.join(pattern).exists() {
+            _ if file.is_stdin() => sources.push(stdin.source(*pin)?),
+            true if pin.is_some() => {
+                return Err(missing(pattern, "a digest pins one file, and this is a pattern"));
+            }
+            true => {
+                for path in matches(pattern, base)? {
+                    sources.push(measure(&path, base, None)?);
+                }
+            }
+            false => sources.push(measure(Path::new(pattern), base, *pin)?),
         }
         if sources.len() > SOURCES_MAX {
             return Err(missing(pattern, "more than 1,000,000 files"));
@@ -62,15 +79,21 @@ fn files(patterns: &[String], base: &Path) -> Result<Vec<Source>, Fault> {
     Ok(sources)
 }
 
-fn missing(what: &str, why: &str) -> Fault {
+pub(super) fn missing(what: &str, why: &str) -> Fault {
     Fault::new(Code::InputMissing).detail(format!("`{what}`: {why}"))
+}
+
+pub(super) fn mismatch(name: &str, pinned: Digest, found: Digest) -> Fault {
+    Fault::new(Code::InputMismatch)
+        .detail(format!("`{name}`: pinned is sha256 {pinned}, the file has {found}"))
 }
 
 fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
-fn measure(path: &Path, base: &Path) -> Result<Source, Fault> {
+/// What is measured is what is hashed: size and time of change are those of the open file, before and after.
+fn measure(path: &Path, base: &Path, pin: Option<Digest>) -> Result<Source, Fault> {
     let name = path.display().to_string();
     let absolute =
         std::path::absolute(base.join(path)).map_err(|e| missing(&name, &e.to_string()))?;
@@ -87,7 +110,19 @@ fn measure(path: &Path, base: &Path) -> Result<Source, Fault> {
     if !metadata.is_file() {
         return Err(missing(&name, "not a regular file"));
     }
-    std::fs::File::open(&absolute).map_err(|error| missing(&name, &error.to_string()))?;
+    let (file, metadata) =
+        open_regular(&absolute).map_err(|error| missing(&name, &error.to_string()))?;
+    if let Some(pin) = pin {
+        let found = digest(&file).map_err(|error| missing(&name, &error.to_string()))?;
+        if found != pin {
+            return Err(mismatch(&name, pin, found));
+        }
+        let now = file.metadata().map_err(|error| missing(&name, &error.to_string()))?;
+        if now.len() != metadata.len() || modified_ns_of(&now) != modified_ns_of(&metadata) {
+            return Err(Fault::new(Code::InputChanged)
+                .detail(format!("`{name}`, while its digest was taken")));
+        }
+    }
     let path = absolute.to_str().ok_or_else(|| missing(&name, "the path is not UTF-8"))?.to_owned();
     Ok(Source {
         media_type: media_type(&absolute).map(str::to_owned),
@@ -95,6 +130,19 @@ fn measure(path: &Path, base: &Path) -> Result<Source, Fault> {
         place: SourcePlace::File { path, modified_ns: modified_ns_of(&metadata) },
         name,
     })
+}
+
+fn digest(mut file: &File) -> std::io::Result<Digest> {
+    let mut hasher = Sha256::new();
+    let mut block = vec![0; BLOCK_BYTES];
+    loop {
+        match file.read(&mut block) {
+            Ok(0) => return Ok(Digest(hasher.finalize().into())),
+            Ok(length) => hasher.update(&block[..length]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Files below `base` that match, in the order of their names.
@@ -163,6 +211,9 @@ fn media_type(path: &Path) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use pframe_core::units::ByteSize;
+
+    use super::super::stdin::Stream;
     use super::*;
 
     fn folder() -> tempfile::TempDir {
@@ -176,9 +227,30 @@ mod tests {
 
     fn names(pattern: &str) -> Result<Vec<String>, String> {
         let folder = folder();
-        resolve(&InputRequest::Files(vec![pattern.into()]), folder.path())
+        names_of(&[pattern.into()], folder.path())
+    }
+
+    fn names_of(files: &[FileRequest], base: &Path) -> Result<Vec<String>, String> {
+        let stdin = Stdin::new(Stream::default(), ByteSize::ZERO, base.to_owned());
+        resolve(&InputRequest::Files(files.to_vec()), base, &stdin)
             .map(|sources| sources.into_iter().map(|source| source.name).collect())
-            .map_err(|fault| fault.to_string().replace(folder.path().to_str().unwrap(), "BASE"))
+            .map_err(|fault| fault.to_string().replace(base.to_str().unwrap(), "BASE"))
+    }
+
+    #[test]
+    fn a_pinned_file_is_what_its_digest_says_and_a_pattern_has_none() {
+        let folder = folder();
+        let content = Sha256::digest(b"novels/a.txt").into();
+        let names = |path: &str, sha256: [u8; 32]| {
+            let file = FileRequest { path: path.into(), sha256: Some(Digest(sha256)) };
+            names_of(&[file], folder.path())
+        };
+        assert_eq!(names("novels/a.txt", content).unwrap(), ["novels/a.txt"]);
+        let expect = expect_test::expect![[r#"
+            an input is not the one that was pinned: `novels/b.txt`: pinned is sha256 72edc3a12533498951bd68353e66cd5f6298b8b7512dc595c5963da912bcb431, the file has 0b33df6092c2417b4f7ac4b44681fd623b956843610f1fcc29a342a5e36e7dce
+            an input is missing or cannot be read: `novels/*.txt`: a digest pins one file, and this is a pattern"#]];
+        let seen = ["novels/b.txt", "novels/*.txt"].map(|path| names(path, content).unwrap_err());
+        expect.assert_eq(&seen.join("\n"));
     }
 
     #[test]
@@ -194,9 +266,10 @@ mod tests {
             an input is missing or cannot be read: `novels`: this is a directory; a pattern such as `folder/*` names its files
             an input is missing or cannot be read: `none.txt`: there is no such file
             an input is missing or cannot be read: `*.pdf`: the pattern matches no file
-            an input is missing or cannot be read: `/dev/zero`: not a regular file"#]];
-        let seen =
-            ["novels", "none.txt", "*.pdf", "/dev/zero"].map(|input| names(input).unwrap_err());
+            an input is missing or cannot be read: `/dev/zero`: not a regular file
+            an input is missing or cannot be read: `-`: there is no stdin here; name a file"#]];
+        let seen = ["novels", "none.txt", "*.pdf", "/dev/zero", "-"]
+            .map(|input| names(input).unwrap_err());
         expect.assert_eq(&seen.join("\n"));
     }
 }

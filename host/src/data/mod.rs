@@ -8,3 +8,4 @@ pub(crate) mod inputs;
 pub(crate) mod publish;
 pub(crate) mod results;
 pub(crate) mod source;
+pub(crate) mod stdin;

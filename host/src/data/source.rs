@@ -4,9 +4,10 @@
 //! Never: reads more than was asked, or past the size recorded at acceptance.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -130,7 +131,7 @@ impl SourceReader {
         let bytes = match &source.place {
             SourcePlace::Inline(bytes) => Bytes::Inline(Arc::clone(bytes)),
             SourcePlace::File { path, .. } => {
-                let file = File::open(path).map_err(|error| {
+                let (file, _) = open_regular(Path::new(path)).map_err(|error| {
                     use std::io::ErrorKind::{NotFound, PermissionDenied};
                     let code = match error.kind() {
                         NotFound | PermissionDenied => Code::InputMissing,
@@ -221,6 +222,17 @@ impl SourceReader {
 fn without_result(source: &Source) -> Fault {
     Fault::new(Code::Bug)
         .detail(format!("the result of `{}` was asked for before it was made", source.name))
+}
+
+/// Opens a regular file to read, and nothing else: a pipe that somebody put in its place would have the host wait.
+pub(super) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    let metadata = file.metadata()?;
+    match metadata.is_file() {
+        true => Ok((file, metadata)),
+        false => Err(io::Error::other("not a regular file")),
+    }
 }
 
 /// Modification time in nanoseconds since the Unix epoch; negative before it.

@@ -11,7 +11,7 @@ use pframe_core::dependencies::{self, Tangle};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::JobId;
 use pframe_core::job::{
-    Chunking, Collect, JobRequest, JobSpec, Slice, Source, SourcePlace, TaskRef,
+    Chunking, Collect, JobRequest, JobSpec, STANDARD_STREAM, Slice, Source, SourcePlace, TaskRef,
 };
 use pframe_core::units::{ByteSize, Timestamp};
 
@@ -51,10 +51,13 @@ pub(super) fn plan(
         return Err(Fault::new(Code::ExportMissing)
             .detail("`strategy: custom` needs an exported `pframe:task/chunker@0.1.0`"));
     }
-    let inputs: Arc<[Source]> = inputs::resolve(&request.input, base)?.into();
+    let inputs: Arc<[Source]> = inputs::resolve(&request.input, base, &workbench.stdin)?.into();
     let is_there = !inputs.iter().any(|input| matches!(input.place, SourcePlace::Job(_)));
     let chunks = match is_there {
-        true => cut(&workbench.recordings, &inputs, (&resolved.chunking, request.overlap), None)?,
+        true => {
+            let how = (&resolved.chunking, request.overlap);
+            cut(&workbench.recordings, &inputs, how, workbench.stdin.staging())?
+        }
         false => None,
     };
     if request.collect == Some(Collect::Handler) && !task.collects() {
@@ -65,7 +68,9 @@ pub(super) fn plan(
         Some(Collect::Files) => Target::Folder,
         _ => Target::File,
     };
-    let output = request.output.as_deref().map(|path| target(path, base, kind)).transpose()?;
+    let is_printed = request.output.as_deref() == Some(STANDARD_STREAM);
+    let file = request.output.as_deref().filter(|_| !is_printed);
+    let output = file.map(|path| target(path, base, kind)).transpose()?;
     let spec = JobSpec {
         id: request.id.clone(),
         tenant: request.tenant.clone(),
@@ -91,6 +96,7 @@ pub(super) fn plan(
         accepted_at: now,
         deadline: request.deadline.map(|deadline| now.after(deadline)),
         output,
+        is_printed,
     };
     Ok(Planned { spec: Arc::new(spec), chunks })
 }

@@ -4,6 +4,7 @@
 //! Never: reads the environment, the home directory or a terminal; a program does that and says so here.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
@@ -24,6 +25,7 @@ use super::recovery::{State, Work, recover};
 use super::run::{Engine, Shared};
 use super::workbench::Workbench;
 use crate::capability::progress::ProgressBoard;
+use crate::data::stdin::{Stdin, Stream};
 use crate::executor::{Executor, ProcessExecutor, Site, ThreadExecutor, WorkerProgram};
 use crate::inbox::Inbox;
 use crate::inference::{Inference, InferenceSettings};
@@ -59,6 +61,7 @@ pub struct EngineBuilder {
     worker_program: Option<PathBuf>,
     scheduler: Option<SchedulerKind>,
     isolation: Option<Isolation>,
+    stdin: Stream,
     reporters: Vec<Box<dyn Reporter>>,
 }
 
@@ -130,6 +133,18 @@ impl EngineBuilder {
         self
     }
 
+    /// What jobs find that name `-` among their files; read once, when the first of them is planned. By default nothing.
+    pub fn stdin(mut self, stream: impl Read + Send + 'static) -> Self {
+        self.stdin = Stream::Unread(Box::new(stream));
+        self
+    }
+
+    /// Tells jobs that name `-` why there is nothing.
+    pub(crate) fn without_stdin(mut self, why: &'static str) -> Self {
+        self.stdin = Stream::Refused(why);
+        self
+    }
+
     /// Adds somebody who sees every record.
     pub fn reporter(mut self, reporter: Box<dyn Reporter>) -> Self {
         self.reporters.push(reporter);
@@ -165,6 +180,11 @@ impl EngineBuilder {
         };
         let staging = temporary_storage(&config);
         let recordings = Recordings::new(errands.clone(), config.speech.recording_max, staging);
+        let stdin = Stdin::new(
+            std::mem::take(&mut self.stdin),
+            config.storage.stdin_bytes_max,
+            temporary_storage(&config),
+        );
         let inference = InferenceSettings {
             program: errands,
             models: Models::new(self.models_dir_of(&config)),
@@ -185,6 +205,7 @@ impl EngineBuilder {
             inference: Arc::new(Inference::new(inference)),
             registry: Arc::new(Registry::new(sandbox.clone(), settings)),
             sandbox,
+            stdin,
             base_dir: self.base_dir.take().unwrap_or_else(|| PathBuf::from(".")),
             tasks: RwLock::default(),
         };

@@ -1,6 +1,6 @@
 //! Stored outputs that a job needs no longer once it has ended.
 //!
-//! Owns: which files of the results store each unfinished job stands on: a fold of the records.
+//! Owns: which files of the results store each unfinished job stands on, stdin among them: a fold of the records.
 //! Never: releases a result that somebody can still ask for: that of a completed job without a file of its own, or of one that
 //! another job works on.
 
@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use pframe_core::event::{Event, Output, Record};
 use pframe_core::ids::{Digest, JobId};
-use pframe_core::job::JobSpec;
+use pframe_core::job::{JobSpec, Source};
 
 use crate::data::results::ResultStore;
 
 /// Follows the records and releases what has become useless.
 pub(super) struct Leftovers {
     store: ResultStore,
-    /// One entry for each stored output, the same digest as often as it was made.
+    /// One entry for each stored output or input, the same digest as often as it was made.
     outputs: HashMap<JobId, Vec<Digest>>,
     /// Jobs whose result goes to a file of its own, until it is there.
     published: HashSet<JobId>,
@@ -107,6 +107,11 @@ impl Leftovers {
     }
 
     fn accepted(&mut self, job: &JobSpec) {
+        // Only stdin is there before its job; results of other jobs come later, and are theirs.
+        for stored in job.inputs.iter().filter_map(Source::stored) {
+            self.store.use_once_more(stored);
+            self.outputs.entry(job.id.clone()).or_default().push(stored);
+        }
         if job.output.is_some() {
             self.published.insert(job.id.clone());
         }

@@ -160,6 +160,7 @@ impl Engine {
     /// Submits a job that was planned before.
     pub fn submit_planned(&self, planned: Planned) -> Result<JobHandle, Fault> {
         let Planned { spec, chunks } = planned;
+        self.shared.workbench.stdin.adopt(&spec.inputs, &self.shared.results)?;
         self.shared.ledger.open(&spec.id)?;
         let handle = self.handle(&spec.id).expect("its place was opened just now");
         self.shared.inbox.submit([Message::Submit { job: spec, chunks }]);
@@ -298,6 +299,7 @@ impl Drop for Engine {
         if let Some(control) = self.control.take() {
             let _ = control.join();
         }
+        self.shared.workbench.stdin.release();
     }
 }
 

@@ -16,6 +16,7 @@ use pframe_core::units::{ByteSize, Timestamp};
 
 use super::admission::{self, Job, Planned};
 use super::clock::Clock;
+use crate::data::stdin::Stdin;
 use crate::inference::Inference;
 use crate::machine::Machine;
 use crate::process::scratch::ScratchMaker;
@@ -67,6 +68,8 @@ pub(crate) struct Workbench {
     pub(super) recordings: Arc<Recordings>,
     /// Recognises speech.
     pub(super) inference: Arc<Inference>,
+    /// An input, where a job names it as one.
+    pub(super) stdin: Stdin,
     pub(super) base_dir: PathBuf,
     pub(super) tasks: RwLock<BTreeMap<TaskName, Arc<Task>>>,
 }

@@ -47,6 +47,7 @@ pub(crate) fn spec(id: &str) -> Arc<JobSpec> {
         accepted_at: BEGIN,
         deadline: None,
         output: Some("/data/results/top20.json".into()),
+        is_printed: false,
     })
 }
 

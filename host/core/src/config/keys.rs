@@ -72,7 +72,7 @@ pub(super) const MONITORING: Section = Section {
 /// `storage`.
 pub(super) const STORAGE: Section = Section {
     what: "`storage`",
-    keys: &["state_dir", "cache_dir", "component_bytes_max", "retention"],
+    keys: &["state_dir", "cache_dir", "component_bytes_max", "stdin_bytes_max", "retention"],
     strangers: &[("temp_storage", "it belongs under `parallel_processing`")],
 };
 

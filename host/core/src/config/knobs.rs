@@ -46,6 +46,7 @@ pub const KNOBS: &[Knob] = &[
     knob("storage.state_dir", "PFRAME_STATE_DIR", "--state-dir", "directory of the journal and the results"),
     knob("storage.cache_dir", "PFRAME_CACHE_DIR", "--cache-dir", "directory of compiled components"),
     knob("storage.component_bytes_max", "PFRAME_COMPONENT_BYTES_MAX", "--component-bytes-max", "the largest component that is accepted"),
+    knob("storage.stdin_bytes_max", "PFRAME_STDIN_BYTES_MAX", "--stdin-bytes-max", "how much a job that names `-` as its file reads from stdin"),
     knob("storage.retention.age", "PFRAME_RETENTION_AGE", "--retention-age", "ended work is kept no longer"),
     knob("storage.retention.bytes", "PFRAME_RETENTION_BYTES", "--retention-bytes", "ended work takes no more space"),
     knob("speech.models_dir", "PFRAME_MODELS_DIR", "--models-dir", "directory of the models for speech recognition"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::layers::{Layers, Reader, remarks};
 use super::values::{
     COMPONENT_BYTES_MAX, Config, Count, Isolation, LogLevel, MemoryLimit, Monitoring, Retention,
-    SchedulerKind, Speech, Storage,
+    STDIN_BYTES_MAX, SchedulerKind, Speech, Storage,
 };
 use super::{job_types, keys, tenants};
 use crate::document::{self, Checker, Node, Problems, Value};
@@ -258,6 +258,12 @@ fn storage(reader: &mut Reader<'_, '_>, shown_directory: fn(&Option<String>) -> 
             "storage.component_bytes_max",
             COMPONENT_BYTES_MAX,
             |checker, node| checker.size(node, ByteSize::kib(1)..=COMPONENT_BYTES_CEILING),
+            ToString::to_string,
+        ),
+        stdin_bytes_max: reader.setting(
+            "storage.stdin_bytes_max",
+            STDIN_BYTES_MAX,
+            |checker, node| checker.size(node, ByteSize::ZERO..=STORAGE_MAX),
             ToString::to_string,
         ),
         retention: Retention {

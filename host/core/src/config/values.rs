@@ -15,6 +15,10 @@ use crate::job::{Chunking, Grant, LimitsRequest, RequirementsRequest};
 use crate::policy::RetryPolicy;
 use crate::units::ByteSize;
 
+/// How much of stdin is kept where the configuration says nothing: it is stored twice for a moment, and who pipes in more
+/// has a file.
+pub(super) const STDIN_BYTES_MAX: ByteSize = ByteSize::gib(1);
+
 /// The largest component that is accepted where the configuration says nothing: ten times the largest language runtime.
 pub const COMPONENT_BYTES_MAX: ByteSize = ByteSize::mib(256);
 
@@ -225,6 +229,8 @@ pub struct Storage {
     pub cache_dir: Option<String>,
     /// The largest component that is accepted.
     pub component_bytes_max: ByteSize,
+    /// How much a job that names `-` as its file reads from stdin.
+    pub stdin_bytes_max: ByteSize,
     /// When `gc` removes what has ended.
     pub retention: Retention,
 }

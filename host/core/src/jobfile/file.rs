@@ -1,6 +1,6 @@
 //! The file itself: its version, its tasks, its jobs, and what must hold between them.
 //!
-//! Owns: [`parse`]; ids, task names and output paths that stand twice.
+//! Owns: [`parse`]; ids, task names, output paths and stdin where they stand twice.
 //! Never: looks at a later version's keys; their meaning is not known.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::{dependencies, keys};
 use crate::document::{self, Checker, Fields, Node, Place, Problems, shown};
 use crate::fault::Code;
 use crate::ids::TaskName;
-use crate::job::{JobFile, JobRequest, TaskDeclaration};
+use crate::job::{JobFile, JobRequest, STANDARD_STREAM, TaskDeclaration};
 
 /// The version of the format that this host reads.
 pub const VERSION: i64 = 1;
@@ -141,6 +141,7 @@ fn jobs(
 struct Seen {
     ids: BTreeMap<String, (String, Place)>,
     outputs: BTreeMap<String, Place>,
+    stdin: Option<Place>,
 }
 
 impl Seen {
@@ -150,6 +151,19 @@ impl Seen {
         }
         if let Some((path, place)) = &read.output {
             self.check_output(checker, path, *place);
+        }
+        if let Some((times, place)) = read.stdin {
+            self.check_stdin(checker, times, place);
+        }
+    }
+
+    /// What was read from it once is not there a second time.
+    fn check_stdin(&mut self, checker: &mut Checker<'_>, times: usize, place: Place) {
+        let first = *self.stdin.get_or_insert(place);
+        if times > 1 || first != place {
+            let advice = format!("name it once; the first is in line {}", first.line);
+            let message = "stdin (`-`) stands twice among the files";
+            checker.at("input_data", |checker| checker.problem(place, message, advice));
         }
     }
 
@@ -172,7 +186,11 @@ impl Seen {
         }
     }
 
+    /// Any number of results may go to stdout, one after the other.
     fn check_output(&mut self, checker: &mut Checker<'_>, path: &str, place: Place) {
+        if path == STANDARD_STREAM {
+            return;
+        }
         match self.outputs.entry(path.to_owned()) {
             Slot::Vacant(slot) => {
                 slot.insert(place);

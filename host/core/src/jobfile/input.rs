@@ -1,6 +1,6 @@
 //! `input_data`: exactly one of files, text, JSON, bytes and the results of other jobs.
 //!
-//! Owns: which keys name an input, and decoding base64.
+//! Owns: which keys name an input, which digests pin its files, and decoding base64.
 //! Never: looks whether a file is there.
 
 use base64::Engine as _;
@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::dependencies::names;
 use super::keys;
 use crate::document::{Checker, Entry, Fields, Node, Value, shown};
-use crate::job::InputRequest;
+use crate::ids::Digest;
+use crate::job::{FileRequest, InputRequest};
 
 /// Reads `input_data`.
 pub(super) fn input(checker: &mut Checker<'_>, node: &Node) -> Option<InputRequest> {
@@ -39,14 +40,51 @@ pub(super) fn input(checker: &mut Checker<'_>, node: &Node) -> Option<InputReque
             checker.problem(second.place, message, ONE_OF);
         }
     }
-    inputs.into_iter().next().flatten()
+    let pin = checker.optional(fields, "sha256", digest);
+    let input = inputs.into_iter().next().flatten();
+    match fields.get("sha256") {
+        Some(node) => checker.at("sha256", |checker| pinned(checker, node, input, pin)),
+        None => input,
+    }
+}
+
+fn digest(checker: &mut Checker<'_>, node: &Node) -> Option<Digest> {
+    checker.parsed(node, str::parse)
+}
+
+/// The input with the digest that stands beside it: it is that of the one file there is.
+fn pinned(
+    checker: &mut Checker<'_>,
+    node: &Node,
+    input: Option<InputRequest>,
+    pin: Option<Digest>,
+) -> Option<InputRequest> {
+    let (message, advice) = match input {
+        Some(InputRequest::Files(mut files)) => match files.as_mut_slice() {
+            [FileRequest { sha256: free @ None, .. }] => {
+                *free = pin;
+                return Some(InputRequest::Files(files));
+            }
+            [_] => ("the file has a digest already", "delete one of the two"),
+            _ => (
+                "`sha256` beside `files` pins exactly one file",
+                "write `files: [ { path: …, sha256: … } ]`",
+            ),
+        },
+        Some(_) => ("`sha256` pins a file, and there is none", "delete it"),
+        None => return None,
+    };
+    checker.problem(node.place, message, advice);
+    None
 }
 
 const ONE_OF: &str = "write exactly one of `files`, `text`, `json`, `bytes` and `job`";
 
 /// Entries that name an input, and those that do not.
 fn sorted_out(fields: Fields<'_>) -> (Vec<&Entry>, Vec<&Entry>) {
-    let is_stated = |entry: &&Entry| entry.value.value != Value::Null || entry.key == "json";
+    let is_stated = |entry: &&Entry| {
+        (entry.value.value != Value::Null || entry.key == "json") && entry.key != "sha256"
+    };
     fields
         .entries()
         .iter()
@@ -73,9 +111,9 @@ fn one_input(checker: &mut Checker<'_>, entry: &Entry) -> Option<InputRequest> {
     }
 }
 
-fn files(checker: &mut Checker<'_>, node: &Node) -> Option<Vec<String>> {
+fn files(checker: &mut Checker<'_>, node: &Node) -> Option<Vec<FileRequest>> {
     let Value::List(items) = &node.value else {
-        return path(checker, node).map(|path| vec![path]);
+        return file(checker, node).map(|file| vec![file]);
     };
     if items.is_empty() {
         checker.problem(
@@ -85,9 +123,20 @@ fn files(checker: &mut Checker<'_>, node: &Node) -> Option<Vec<String>> {
         );
         return None;
     }
-    let read = |(index, item)| checker.at_index(index, |checker| path(checker, item));
-    let paths: Vec<_> = items.iter().enumerate().map(read).collect();
-    paths.into_iter().collect()
+    let read = |(index, item)| checker.at_index(index, |checker| file(checker, item));
+    let files: Vec<_> = items.iter().enumerate().map(read).collect();
+    files.into_iter().collect()
+}
+
+/// A path or a pattern; or a path with the digest that the file must have.
+fn file(checker: &mut Checker<'_>, node: &Node) -> Option<FileRequest> {
+    if !matches!(node.value, Value::Map(_)) {
+        return path(checker, node).map(FileRequest::from);
+    }
+    let fields = checker.fields(node, &keys::PINNED)?;
+    let path = checker.required(fields, "path", "name the file", path);
+    let sha256 = checker.optional(fields, "sha256", digest);
+    Some(FileRequest { path: path?, sha256 })
 }
 
 /// A path; a URL is refused, since nothing is fetched for a job.

@@ -20,6 +20,8 @@ pub(super) struct Read {
     pub(super) id: Option<(JobId, Place)>,
     /// Present where a valid path is stated.
     pub(super) output: Option<(String, Place)>,
+    /// How often stdin stands among its files, and where that is.
+    pub(super) stdin: Option<(usize, Place)>,
     /// Where `retry_count` stands.
     pub(super) retry_count: Option<Place>,
     /// Where it says what it depends on, if it does.
@@ -43,9 +45,14 @@ pub(super) fn job(checker: &mut Checker<'_>, node: &Node) -> Option<Read> {
         checker.problem(output.place, message, "delete `output`, or choose another collector");
     }
     let place_of = |key| fields.get(key).map(|node| node.place);
+    let stdin = match &input {
+        Some(InputRequest::Files(files)) => files.iter().filter(|file| file.is_stdin()).count(),
+        _ => 0,
+    };
     Some(Read {
         id: id.clone().zip(place_of("id")),
         output: details.output.clone().zip(place_of("output")),
+        stdin: place_of("input_data").filter(|_| stdin > 0).map(|place| (stdin, place)),
         retry_count: place_of("retry_count"),
         depends: place_of("depends_on").or_else(|| place_of("input_data")),
         job: match (id, task, input) {

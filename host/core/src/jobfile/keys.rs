@@ -80,14 +80,22 @@ pub(crate) const JOB: Section = Section {
 /// `input_data`. A key that ends in `_file` or `_files` is a task type's own name for `files`.
 pub(crate) const INPUT: Section = Section {
     what: "`input_data`",
-    keys: &["files", "text", "json", "bytes", "job", "jobs"],
+    keys: &["files", "sha256", "text", "json", "bytes", "job", "jobs"],
     strangers: &[
+        ("digest", "did you mean `sha256`?"),
         ("file", "did you mean `files`?"),
         ("path", "did you mean `files`?"),
         ("paths", "did you mean `files`?"),
         ("base64", "did you mean `bytes`? it is base64"),
         ("data", "write `text`, `json` or `bytes`"),
     ],
+};
+
+/// One of several files, where its digest is pinned.
+pub(crate) const PINNED: Section = Section {
+    what: "a file",
+    keys: &["path", "sha256"],
+    strangers: &[("file", "did you mean `path`?"), ("digest", "did you mean `sha256`?")],
 };
 
 /// `chunking`.
@@ -143,6 +151,7 @@ pub(crate) const SECTIONS: &[(&str, &Section)] = &[
     ("task", &TASK),
     ("job", &JOB),
     ("input_data", &INPUT),
+    ("pinned", &PINNED),
     ("chunking", &CHUNKING),
     ("batch", &BATCH),
     ("limits", &LIMITS),

@@ -43,6 +43,7 @@ fn spec(id: &str) -> Arc<JobSpec> {
         accepted_at: Timestamp(0),
         deadline: None,
         output: None,
+        is_printed: false,
     })
 }
 

@@ -95,6 +95,24 @@ fn the_schema_and_the_checker_agree() {
     }
 }
 
+#[test]
+fn files_are_pinned_in_the_same_ways_for_the_schema_and_the_checker() {
+    for (input, fits) in [
+        ("{ files: a, sha256: DIGEST }", true),
+        ("{ files: [a, { path: b, sha256: DIGEST }] }", true),
+        ("{ files: { path: b } }", true),
+        ("{ files: { path: b, sha256: null } }", true),
+        ("{ files: [{ sha256: DIGEST }] }", false),
+        ("{ files: [{ path: b, size: 7 }] }", false),
+    ] {
+        let input = input.replace("DIGEST", &"ab".repeat(32));
+        let text = format!("version: 1\njobs: [{{ id: a, task_type: t, input_data: {input} }}]");
+        let problem = misfit(&job_file(), &job_file(), &tree(&text));
+        assert_eq!(problem.is_none(), fits, "schema: {input}: {problem:?}");
+        assert_eq!(jobfile::parse(text.as_bytes(), "jobs.yaml").is_ok(), fits, "checker: {input}");
+    }
+}
+
 /// A validator of the few words that the schema uses; patterns are left out.
 fn misfit(root: &Json, schema: &Json, value: &Json) -> Option<String> {
     let say = |word: &str| Some(format!("{word}: {value}"));

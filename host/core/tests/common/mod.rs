@@ -52,6 +52,7 @@ pub(crate) fn job(id: &str) -> JobSpec {
         accepted_at: Timestamp(0),
         deadline: None,
         output: None,
+        is_printed: false,
     }
 }
 
