@@ -33,6 +33,7 @@ const IN_PROCESSES: &[&str] = &[
     "chunking",
     "collecting",
     "dependencies",
+    "directories",
     "endings",
     "fuel",
     "handlers",

@@ -96,6 +96,7 @@ codes! {
     ModelName = 113, Job, Never, "models.name", "the model cannot be added or removed under this name", "choose another name";
     ModelDamaged = 114, Job, Never, "models.damaged", "the model's file is not what it should be", "remove the model and add it again from a whole file";
     InputMismatch = 115, Job, Never, "job.input_mismatch", "an input is not the one that was pinned", "check the file, or pin its new sha256";
+    DirectoryMissing = 116, Job, Never, "job.directory_missing", "a directory that was granted cannot be handed over", "the operator's configuration says under `directories` where it lies; look there";
     ComponentMissing = 201, Job, Never, "component.missing", "the component cannot be read", "check the path under `tasks`";
     NotAComponent = 202, Job, Never, "component.not_a_component", "the file is not a WebAssembly component", "build for `wasm32-wasip2`, or wrap a core module with `wasm-tools component new`";
     ComponentMalformed = 203, Job, Never, "component.malformed", "the component is damaged or not valid", "build it again";

@@ -224,6 +224,8 @@ pub enum Grant {
     Speech,
     /// Recognition of speech by the model of this name.
     Model(String),
+    /// The directory that the operator has given this name, to read.
+    Directory(String),
 }
 
 /// A job as asked for: every field checked by itself, nothing looked up yet.

@@ -313,14 +313,18 @@ fn path() -> Json {
 
 fn grant() -> Json {
     json!({
-        "description": "`env: NAME` for a variable of the host, `clock` for the real time, `random` for real randomness, `speech` for recognition of speech, `speech: MODEL` by one model",
+        "description": "`env: NAME` for a variable of the host, `clock` for the real time, `random` for real randomness, `speech` for recognition of speech, `speech: MODEL` by one model, `dir: NAME` for a directory of the configuration, to read",
         "anyOf": [
-            { "type": "string", "pattern": "^(env: *[^= ]+|clock|random|speech(: *[A-Za-z0-9._-]+)?)$" },
+            { "type": "string", "pattern": "^(env: *[^= ]+|clock|random|speech(: *[A-Za-z0-9._-]+)?|dir: *[A-Za-z0-9][A-Za-z0-9._-]*)$" },
             {
                 "type": "object",
                 "additionalProperties": false,
-                "required": ["env"],
-                "properties": { "env": { "type": "string", "minLength": 1 } },
+                "minProperties": 1,
+                "maxProperties": 1,
+                "properties": {
+                    "env": { "type": "string", "minLength": 1 },
+                    "dir": { "type": "string", "minLength": 1 },
+                },
             },
         ],
     })

@@ -330,6 +330,47 @@ fn a_tenant_that_is_not_listed_has_no_grants() {
 }
 
 #[test]
+fn directories_have_names_and_paths_of_the_operator() {
+    let config = load(
+        "directories: { corpus: { path: /srv/corpus, mode: read } }\ntenants: { acme: { grants: [ 'dir: corpus' ] } }",
+    );
+    assert_eq!(config.directories["corpus"].path, "/srv/corpus");
+    let mut request = job("t");
+    request.tenant = TenantName::new("acme").unwrap();
+    request.grants = vec![Grant::Directory("corpus".into())];
+    assert_eq!(config.resolve(&request).unwrap().grants, request.grants);
+    check(
+        "
+directories:
+  ..: { path: /srv }
+  corpus: { path: srv/corpus, mode: write, acces: x }
+  results: { mode: append }
+tenants: { acme: { grants: [ 'dir: corpsu' ] } }",
+        &expect![[r#"
+            pframe.yaml:3:3: error[PF109]: the name of a directory has letters, digits, `.`, `-` and `_`, and begins with one of the first two
+              in: directories
+            pframe.yaml:4:19: error[PF109]: the path of a directory is absolute
+              in: directories.corpus.path
+              advice: begin it with `/`
+            pframe.yaml:4:37: error[PF109]: directories that guests write to are not available in this version
+              in: directories.corpus.mode
+              advice: write `read`; results leave by the handler's output, which has a limit
+            pframe.yaml:4:44: error[PF109]: unknown key `acces`
+              in: directories.corpus
+              advice: a directory has `path`, `mode`
+            pframe.yaml:5:12: error[PF109]: `path` is missing
+              in: directories.results
+              advice: say where it lies
+            pframe.yaml:5:20: error[PF109]: `append` is not known here
+              in: directories.results.mode
+              advice: write one of `read`
+            pframe.yaml:6:10: error[PF109]: tenant `acme` is granted `dir: corpsu`, which is not configured
+              in: tenants
+              advice: did you mean `dir: corpus`?"#]],
+    );
+}
+
+#[test]
 fn a_job_that_states_nothing_gets_job_type_then_configuration_then_defaults() {
     let config = load(&format!("{DESIGN}    timeout: 2min\n    parameters: {{ a: 1, b: 2 }}\n"));
     let mut request = job("video-processing");

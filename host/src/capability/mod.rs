@@ -6,6 +6,7 @@
 
 pub(crate) mod bindings;
 pub(crate) mod clock;
+pub(crate) mod directories;
 pub(crate) mod http;
 pub(crate) mod input;
 pub(crate) mod network;
@@ -17,7 +18,6 @@ pub(crate) mod scratch;
 pub(crate) mod speech;
 pub(crate) mod stdio;
 
-use std::fs::File;
 use std::sync::Arc;
 
 use pframe_core::fault::Fault;
@@ -28,13 +28,14 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use self::bindings::pframe::task as wit;
+use self::directories::Files;
 use self::speech::{Speech, SpeechGrant, SpeechService};
 use self::stdio::GuestStdio;
 use crate::failpoint::trip;
 
 /// Host resources of one attempt.
 const RESOURCES_MAX: usize = 4096;
-/// The same for an attempt with a disk, whose resources may each be an open file of this process.
+/// The same for an attempt with directories, whose resources may each be an open file of this process.
 const RESOURCES_WITH_FILES_MAX: usize = 256;
 /// Bytes of HTTP header fields.
 const HTTP_FIELDS_BYTES_MAX: usize = 32 << 10;
@@ -121,10 +122,10 @@ pub(crate) struct Capabilities {
     http: WasiHttpCtx,
     denied_http: http::DeniedHttp,
     network: network::DeniedNetwork,
-    /// Its private disk, if its job asked for one.
-    pub(crate) scratch: Option<File>,
-    /// Listings of its directories that may still be open, by their number in `table`.
-    listings: Vec<u32>,
+    /// Its directories, if it has any.
+    pub(crate) files: Files,
+    /// Listings of its directories that may still be open.
+    listings: Vec<directories::Listing>,
     /// Host resources that the guest holds handles to.
     pub(crate) table: ResourceTable,
     /// The result being written.
@@ -148,14 +149,14 @@ impl Capabilities {
         granted: Granted,
         stdio: GuestStdio,
         parameters: Option<Arc<str>>,
-        scratch: Option<File>,
+        files: Files,
         output: output::SharedOutput,
         progress: Box<dyn progress::Progress>,
         speech: Box<dyn SpeechService>,
     ) -> Self {
         let speech = Speech::new(granted.speech.clone(), speech);
         let mut table = ResourceTable::new();
-        table.set_max_capacity(resources_max(scratch.is_some()));
+        table.set_max_capacity(resources_max(&files));
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HTTP_FIELDS_BYTES_MAX);
         Self {
@@ -163,7 +164,7 @@ impl Capabilities {
             http,
             denied_http: http::DeniedHttp::default(),
             network: network::DeniedNetwork::default(),
-            scratch,
+            files,
             listings: Vec::new(),
             table,
             output,
@@ -189,7 +190,7 @@ impl Capabilities {
 
     /// Host resources that the guest may hold.
     pub(crate) fn resources_max(&self) -> usize {
-        resources_max(self.scratch.is_some())
+        resources_max(&self.files)
     }
 
     /// Calls that were denied for want of a grant.
@@ -215,8 +216,8 @@ impl Capabilities {
     }
 }
 
-const fn resources_max(has_disk: bool) -> usize {
-    if has_disk { RESOURCES_WITH_FILES_MAX } else { RESOURCES_MAX }
+fn resources_max(files: &Files) -> usize {
+    if files.is_empty() { RESOURCES_MAX } else { RESOURCES_WITH_FILES_MAX }
 }
 
 /// A store's data that has capabilities.
@@ -245,7 +246,7 @@ pub(crate) fn link<T: Guest>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     network::link_denials(linker)?;
-    scratch::link(linker)?;
+    directories::link(linker)?;
     wit::types::add_to_linker::<T, Task>(linker, T::called)?;
     wit::input::add_to_linker::<T, Task>(linker, T::called)?;
     wit::output::add_to_linker::<T, Task>(linker, T::called)?;
@@ -259,7 +260,7 @@ impl WasiParts {
         let mut builder = WasiCtxBuilder::new();
         builder.stdin(stdio.stdin.clone());
         builder.stdout(stdio.stdout.clone()).stderr(stdio.stderr.clone());
-        // Files are memory: nobody waits for a disk, and what they cost counts as the attempt's processor time.
+        // Files are memory or read like inputs: what they cost counts as the attempt's processor time.
         builder.allow_blocking_current_thread(true);
         builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         builder.max_random_size(RANDOM_BYTES_MAX);

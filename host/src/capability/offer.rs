@@ -21,12 +21,19 @@ pub(crate) fn offer(name: &str, grants: &[Grant], has_disk: bool) -> Offer {
     let interface = name.split('@').next().unwrap_or(name);
     let package = interface.split('/').next().unwrap_or(interface);
     let has_variable = grants.iter().any(|grant| matches!(grant, Grant::Env(_)));
+    let has_directory = grants.iter().any(|grant| matches!(grant, Grant::Directory(_)));
     let has_speech = grants.iter().any(|it| matches!(it, Grant::Speech | Grant::Model(_)));
     match package {
         "pframe:audio" if !has_speech => Offer::Denied("no recognition of speech"),
         "wasi:sockets" => Offer::Denied("no network"),
         "wasi:http" => Offer::Denied("no requests"),
+        "wasi:filesystem" if has_disk && has_directory => Offer::StandIn(
+            "a private /scratch, the directories granted by `dir` to read, and nothing else",
+        ),
         "wasi:filesystem" if has_disk => Offer::StandIn("a private /scratch and nothing else"),
+        "wasi:filesystem" if has_directory => {
+            Offer::StandIn("the directories granted by `dir` to read, and nothing else")
+        }
         "wasi:filesystem" => Offer::Denied("no directory"),
         "wasi:clocks" if !grants.contains(&Grant::Clock) => {
             Offer::StandIn("the time is the job's acceptance, clocks count in steps of 1 ms")
@@ -86,6 +93,8 @@ mod tests {
         assert_ne!(offer("wasi:random/random@0.2.6", &grants, false), Offer::Open);
         let files = "wasi:filesystem/types@0.2.6";
         assert!(matches!(offer(files, &[], true), Offer::StandIn(_)));
+        let directory = [Grant::Directory("corpus".into())];
+        assert!(matches!(offer(files, &directory, false), Offer::StandIn(_)));
         assert_ne!(offer("wasi:http/outgoing-handler@0.2.6", &grants, false), Offer::Open);
     }
 }

@@ -26,7 +26,9 @@ use super::run::{Engine, Shared};
 use super::workbench::Workbench;
 use crate::capability::progress::ProgressBoard;
 use crate::data::stdin::{Stdin, Stream};
-use crate::executor::{Executor, ProcessExecutor, Site, ThreadExecutor, WorkerProgram};
+use crate::executor::{
+    Directories, Executor, ProcessExecutor, Site, ThreadExecutor, Views, WorkerProgram,
+};
 use crate::inbox::Inbox;
 use crate::inference::{Inference, InferenceSettings};
 use crate::machine::Machine;
@@ -195,12 +197,19 @@ impl EngineBuilder {
         if self.worker_program.is_some() {
             group::settle();
         }
+        let scratch = Arc::new(ScratchMaker::new(self.worker_program.clone()));
+        let directories = config.directories.clone();
+        let views = match config.scheduler {
+            SchedulerKind::Processes => Views::Demanded,
+            SchedulerKind::Threads | SchedulerKind::Distributed => Views::WherePossible,
+        };
         let workbench = Workbench {
             config,
             machine,
             capacity: sizes.capacity,
             workers: sizes.workers,
-            scratch: Arc::new(ScratchMaker::new(self.worker_program.clone())),
+            directories: Arc::new(Directories::new(directories, Arc::clone(&scratch), views)),
+            scratch,
             recordings: Arc::new(recordings),
             inference: Arc::new(Inference::new(inference)),
             registry: Arc::new(Registry::new(sandbox.clone(), settings)),
@@ -253,6 +262,7 @@ impl Prepared {
             registry: Arc::clone(&workbench.registry),
             results: state.results.clone(),
             scratch: Arc::clone(&workbench.scratch),
+            directories: Arc::clone(&workbench.directories),
             recordings: Arc::clone(&workbench.recordings),
             inference: Arc::clone(&workbench.inference),
             logs: state.logs,

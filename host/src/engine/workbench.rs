@@ -17,6 +17,7 @@ use pframe_core::units::{ByteSize, Timestamp};
 use super::admission::{self, Job, Planned};
 use super::clock::Clock;
 use crate::data::stdin::Stdin;
+use crate::executor::Directories;
 use crate::inference::Inference;
 use crate::machine::Machine;
 use crate::process::scratch::ScratchMaker;
@@ -64,6 +65,8 @@ pub(crate) struct Workbench {
     pub(super) registry: Arc<Registry>,
     /// Makes the private disks of attempts.
     pub(super) scratch: Arc<ScratchMaker>,
+    /// Opens the directories that jobs were granted.
+    pub(super) directories: Arc<Directories>,
     /// Decodes what is cut by time.
     pub(super) recordings: Arc<Recordings>,
     /// Recognises speech.
@@ -113,6 +116,8 @@ impl Workbench {
             // Whether disks can be made here is known before anything is accepted.
             self.scratch.make(DISK_TRIED)?;
         }
+        // The same for directories.
+        self.directories.open(&planned.spec.grants)?;
         Ok(planned)
     }
 

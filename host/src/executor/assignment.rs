@@ -3,7 +3,6 @@
 //! Owns: opening sources and earlier outputs, and checking them once more at the end.
 //! Never: talks to a guest.
 
-use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,13 +10,13 @@ use pframe_core::chunking::check_cuts;
 use pframe_core::event::Output;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::job::{Grant, JobSpec};
-use pframe_core::limits::Limits;
 use pframe_core::scheduler::{Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 
 use super::Site;
 use super::speech::speech_grant;
 use crate::capability::Granted;
+use crate::capability::directories::Files;
 use crate::capability::input::{ChunkHandle, Medium, Part, SourceHandle, Supply};
 use crate::data::results::{ResultStore, ResultWriter};
 use crate::data::source::{Bytes, SourceReader};
@@ -180,15 +179,24 @@ pub(super) fn granted(site: &Site, start: &Start) -> Result<Granted, Fault> {
             Grant::Clock => granted.clock = true,
             Grant::Random => granted.random = true,
             Grant::Env(name) => granted.environment.push((name.clone(), variable(site, name)?)),
-            Grant::Speech | Grant::Model(_) => {}
+            Grant::Speech | Grant::Model(_) | Grant::Directory(_) => {}
         }
     }
     Ok(granted)
 }
 
-/// The disk that an attempt's limits give it: a new one for each.
-pub(super) fn scratch(site: &Site, limits: &Limits) -> Result<Option<File>, Fault> {
-    (limits.disk > ByteSize::ZERO).then(|| site.scratch.make(limits.disk)).transpose()
+/// True where an attempt of this job finds directories: what it runs in is made for it alone.
+pub(super) fn has_files(job: &JobSpec) -> bool {
+    let is_directory = |grant: &Grant| matches!(grant, Grant::Directory(_));
+    job.limits.disk > ByteSize::ZERO || job.grants.iter().any(is_directory)
+}
+
+/// The directories that an attempt finds, its disk among them: new ones for each. Other processes make them, so that the
+/// thread may have to wait.
+pub(super) fn files(site: &Site, job: &JobSpec) -> Result<Files, Fault> {
+    let disk = job.limits.disk;
+    let scratch = (disk > ByteSize::ZERO).then(|| site.scratch.make(disk)).transpose()?;
+    Ok(Files { scratch, directories: site.directories.open(&job.grants)? })
 }
 
 fn variable(site: &Site, name: &str) -> Result<String, Fault> {

@@ -3,7 +3,6 @@
 //! Owns: that the scheduler hears of every attempt of the batch exactly once, whatever happens.
 //! Never: wakes the engine for each of many tiny attempts: their outcomes are told together.
 
-use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -14,12 +13,12 @@ use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::AttemptId;
 use pframe_core::limits::Usage;
 use pframe_core::scheduler::{Message, Outcome, Start, Work};
-use pframe_core::units::ByteSize;
 
 use super::Site;
-use super::assignment::{granted, outcome, prepare, writer};
+use super::assignment::{files, granted, has_files, outcome, prepare, writer};
 use super::host_work;
 use super::speech::{Caller, LocalSpeech, put_off};
+use crate::capability::directories::Files;
 use crate::capability::input::Medium;
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::ProgressSink;
@@ -67,10 +66,10 @@ async fn perform(
     })?;
     stage(site, start, &stop).await?;
     let prepared = prepare(site, start)?;
-    let scratch = match start.job.limits.disk {
-        ByteSize::ZERO => None,
-        // Another process makes it: nobody else on this thread waits for that.
-        size => Some(make_disk(site, size, &stop).await?),
+    let files = match has_files(&start.job) {
+        false => Files::default(),
+        // Another process makes them: nobody else on this thread waits for that.
+        true => make_files(site, start, &stop).await?,
     };
     let talk = Capture::default();
     let caller = Caller::new(site, start);
@@ -80,7 +79,7 @@ async fn perform(
         parameters: Arc::clone(&start.job.parameters),
         limits: start.job.limits,
         granted: granted(site, start)?,
-        scratch,
+        files,
         stop,
         progress: Box::new(ProgressSink::new(&site.progress, start.attempt.clone())),
         speech: Box::new(LocalSpeech(caller)),
@@ -130,11 +129,11 @@ async fn stage(site: &Site, start: &Start, stop: &Stop) -> Result<(), Fault> {
     }
 }
 
-async fn make_disk(site: &Site, size: ByteSize, stop: &Stop) -> Result<File, Fault> {
-    let maker = Arc::clone(&site.scratch);
-    let making = tokio::task::spawn_blocking(move || maker.make(size));
+async fn make_files(site: &Arc<Site>, start: &Start, stop: &Stop) -> Result<Files, Fault> {
+    let (site, job) = (Arc::clone(site), Arc::clone(&start.job));
+    let making = tokio::task::spawn_blocking(move || files(&site, &job));
     tokio::select! {
-        made = making => made.unwrap_or_else(|_| Err(Fault::new(Code::Bug).detail("making a disk"))),
+        made = making => made.unwrap_or_else(|_| Err(Fault::new(Code::Bug).detail("making directories"))),
         fault = stop.wait() => Err(fault),
     }
 }

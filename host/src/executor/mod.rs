@@ -7,6 +7,7 @@ mod assignment;
 mod batch;
 mod collecting;
 mod cutting;
+mod directories;
 mod driver;
 mod handover;
 mod host_work;
@@ -17,6 +18,7 @@ mod speech;
 mod threads;
 
 pub(crate) use cutting::cut;
+pub(crate) use directories::{Directories, Views};
 pub(crate) use logs::LogStore;
 pub(crate) use processes::{ProcessExecutor, WorkerProgram};
 pub(crate) use threads::ThreadExecutor;
@@ -60,6 +62,8 @@ pub(crate) struct Site {
     pub(crate) results: ResultStore,
     /// Makes the private disks of attempts.
     pub(crate) scratch: Arc<ScratchMaker>,
+    /// Opens the directories that jobs were granted.
+    pub(crate) directories: Arc<Directories>,
     /// Decodes what is cut by time.
     pub(crate) recordings: Arc<Recordings>,
     /// Recognises speech.

@@ -27,6 +27,8 @@ use super::syscalls::{self, Phase};
 
 /// Descriptors that a child may have open: its line, its inputs, and parts of a merge.
 const DESCRIPTORS_MAX: u64 = 1024;
+/// Directories that a namespace of one's own can cover, one of which every machine has.
+const PLACES: [&str; 3] = ["/tmp", "/var", "/dev"];
 /// The user inside: nobody.
 const INNER_USER: u32 = 65534;
 
@@ -153,6 +155,16 @@ impl Jail {
     /// Closes what the child needed to get ready: the file system, the rights, and everything by name. What is left is
     /// the directory `disk`, if it has one.
     pub(crate) fn close(&mut self, limits: &[(Resource, u64)], disk: Option<BorrowedFd<'_>>) {
+        self.close_around(limits, disk, &[]);
+    }
+
+    /// The same for a child that may also read below `directories`.
+    pub(crate) fn close_around(
+        &mut self,
+        limits: &[(Resource, u64)],
+        disk: Option<BorrowedFd<'_>>,
+        directories: &[BorrowedFd<'_>],
+    ) {
         if self.isolation == Isolation::Off && !limits.is_empty() {
             // What bounds the work itself holds without a jail too.
             let _ = limit_resources(limits);
@@ -169,7 +181,17 @@ impl Jail {
         });
         self.put_on(Layer::NoCapabilities, drop_capabilities);
         self.put_on(Layer::NotDumpable, undumpable);
-        self.put_on(Layer::Landlock, || landlock(disk));
+        self.put_on(Layer::Landlock, || landlock(disk, directories));
+    }
+
+    /// A directory over which this process can mount without anybody else seeing it; none without namespaces.
+    pub(super) fn place_to_mount(&self) -> Option<&'static str> {
+        let is_separate = self.holds(Layer::Namespaces);
+        let flags = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+        if !is_separate || rustix::mount::mount_change("/", flags).is_err() {
+            return None;
+        }
+        PLACES.into_iter().find(|place| Path::new(place).is_dir())
     }
 
     /// Cuts the system calls of all threads down to those of the phase. A later phase can only take more away.
@@ -357,7 +379,7 @@ fn empty_root() -> Result<(), String> {
     use rustix::mount::{mount, mount_change, mount_remount, unmount};
     let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     // Any directory will do: it is covered, and then left behind.
-    let place = ["/tmp", "/var", "/dev"].into_iter().find(|place| Path::new(place).is_dir());
+    let place = PLACES.into_iter().find(|place| Path::new(place).is_dir());
     let place = place.ok_or("there is no directory to mount on")?;
     told(mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE))?;
     told(mount("pframe", place, "tmpfs", quiet, Some(c"size=4k,nr_inodes=2,mode=0555")))?;
@@ -386,8 +408,8 @@ fn undumpable() -> Result<(), String> {
 }
 
 /// Denies everything that Landlock knows: its second version is demanded, every newer right taken where the kernel has it.
-/// On `disk` plain files and directories can be made and used.
-fn landlock(disk: Option<BorrowedFd<'_>>) -> Result<(), String> {
+/// On `disk` plain files and directories can be made and used, below `directories` they can be read.
+fn landlock(disk: Option<BorrowedFd<'_>>, directories: &[BorrowedFd<'_>]) -> Result<(), String> {
     use landlock::{
         ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, Ruleset,
         RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -399,6 +421,7 @@ fn landlock(disk: Option<BorrowedFd<'_>>) -> Result<(), String> {
         | AccessFs::MakeSock
         | AccessFs::IoctlDev;
     let on_disk = AccessFs::from_all(ABI::V6) & !never;
+    let reads = AccessFs::ReadFile | AccessFs::ReadDir;
     let restrict = || {
         Ruleset::default()
             .set_compatibility(CompatLevel::HardRequirement)
@@ -409,6 +432,9 @@ fn landlock(disk: Option<BorrowedFd<'_>>) -> Result<(), String> {
             .scope(Scope::from_all(ABI::V6))?
             .create()?
             .add_rules(disk.map(|disk| Ok::<_, RulesetError>(PathBeneath::new(disk, on_disk))))?
+            .add_rules(
+                directories.iter().map(|root| Ok::<_, RulesetError>(PathBeneath::new(root, reads))),
+            )?
             .restrict_self()
     };
     let status = restrict().map_err(|error: RulesetError| error.to_string())?;

@@ -1,7 +1,8 @@
-//! Private disks for attempts: each a file system in memory of a fixed size that no directory shows.
+//! Private disks for attempts, each a file system in memory of a fixed size; and views of the operator's directories, that
+//! can only be read and whose root is their end.
 //!
 //! Owns: the child that makes them ([`serve_scratch`]). It may mount inside namespaces of its own, and speaks with the host alone.
-//! Never: attaches a disk anywhere. Who holds its descriptor reaches it, and when the last one is closed it is gone.
+//! Never: leaves one attached anywhere. Who holds its descriptor reaches it, and when the last one is closed it is gone.
 
 use std::fs::File;
 use std::io;
@@ -13,10 +14,10 @@ use std::sync::{Mutex, PoisonError};
 use pframe_core::config::Isolation;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::units::ByteSize;
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount,
-    fsopen,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, UnmountFlags, fsconfig_create,
+    fsconfig_set_string, fsmount, fsopen, mount_bind, mount_remount, unmount,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,13 +31,16 @@ const PAGE_BYTES: u64 = 4096;
 /// Files and directories that a disk has room for: what each costs the kernel beside its bytes is not counted.
 const INODES: std::ops::RangeInclusive<u64> = 16..=10_000;
 
-/// From the host: make a disk of so many bytes.
+/// From the host: what to make.
 #[derive(Debug, Serialize, Deserialize)]
-struct Make {
-    bytes: u64,
+enum Make {
+    /// A disk of so many bytes.
+    Disk { bytes: u64 },
+    /// A view of the directory that the operator named.
+    View { path: String },
 }
 
-/// From the child: the disk comes beside it, or there is none.
+/// From the child: its root directory comes beside it, or there is none.
 type Made = Result<(), Refusal>;
 
 /// Asks for disks; the child that makes them is started by the first who needs one.
@@ -60,25 +64,34 @@ impl ScratchMaker {
 
     /// An empty disk: its root directory.
     pub(crate) fn make(&self, size: ByteSize) -> Result<File, Fault> {
+        self.order(&Make::Disk { bytes: size.bytes() })
+    }
+
+    /// A view of an operator's directory: the kernel lets nobody write through it, or go up from its root.
+    pub(crate) fn view(&self, path: &str) -> Result<File, Fault> {
+        self.order(&Make::View { path: path.to_owned() })
+    }
+
+    fn order(&self, order: &Make) -> Result<File, Fault> {
         let mut line = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Line { child, incoming }) = &mut *line
-            && let Ok(answer) = ask(child, incoming, size)
+            && let Ok(answer) = ask(child, incoming, order)
         {
-            return answer.map_err(Refusal::fault);
+            return answer.map_err(|refusal| refusal.fault(order));
         }
         // There is none yet, or somebody killed it.
         *line = None;
-        let Line { child, incoming } = line.insert(self.start()?);
-        match ask(child, incoming, size) {
-            Ok(answer) => answer.map_err(Refusal::fault),
+        let Line { child, incoming } = line.insert(self.start(order)?);
+        match ask(child, incoming, order) {
+            Ok(answer) => answer.map_err(|refusal| refusal.fault(order)),
             // It was killed a moment after it had started: another attempt may find another.
-            Err(error) => Err(Refusal { is_final: false, why: error.to_string() }.fault()),
+            Err(error) => Err(Refusal { is_final: false, why: error.to_string() }.fault(order)),
         }
     }
 
-    fn start(&self) -> Result<Line, Fault> {
+    fn start(&self, order: &Make) -> Result<Line, Fault> {
         let program = self.program.as_deref().ok_or_else(|| {
-            unavailable("`EngineBuilder::worker_program` names no program that could make it")
+            order.unavailable("`EngineBuilder::worker_program` names no program that could make it")
         })?;
         let mut incoming = Incoming::with_descriptors();
         // Without namespaces it can still work where the host is allowed to mount.
@@ -88,18 +101,27 @@ impl ScratchMaker {
     }
 }
 
-fn unavailable(why: &str) -> Fault {
-    Fault::new(Code::WorkerUnusable)
-        .detail(format!("a private disk (`limits.disk`) cannot be made here: {why}"))
+impl Make {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Disk { .. } => "a private disk (`limits.disk`)",
+            Self::View { .. } => "a view of a directory (`dir`)",
+        }
+    }
+
+    fn unavailable(&self, why: &str) -> Fault {
+        Fault::new(Code::WorkerUnusable)
+            .detail(format!("{} cannot be made here: {why}", self.name()))
+    }
 }
 
 fn ask(
     child: &ChildProcess,
     incoming: &mut Incoming,
-    size: ByteSize,
+    order: &Make,
 ) -> Result<Result<File, Refusal>, FrameError> {
     let mut outgoing = Outgoing::default();
-    outgoing.push(&Make { bytes: size.bytes() }, Vec::new())?;
+    outgoing.push(order, Vec::new())?;
     outgoing.flush(child.line())?;
     let frame = child.hear(incoming)?;
     if let Err(refusal) = frame.message::<Made>()? {
@@ -131,13 +153,17 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     let mut jail = Jail::enter(isolation, io::stdin().as_fd())?;
     let line = io::stdin().as_fd().try_clone_to_owned()?;
     let mut incoming = Incoming::without_descriptors();
+    let place = jail.place_to_mount();
     jail.seal(Phase::Mount);
     loop {
         let frame = receive_frame(&mut incoming, line.as_fd())?;
         let mut outgoing = Outgoing::default();
-        let Make { bytes } = frame.message()?;
-        match disk(bytes) {
-            Ok(disk) => outgoing.push(&Made::Ok(()), vec![disk])?,
+        let made = match frame.message()? {
+            Make::Disk { bytes } => disk(bytes),
+            Make::View { path } => view(&path, place),
+        };
+        match made {
+            Ok(root) => outgoing.push(&Made::Ok(()), vec![root])?,
             Err(error) => outgoing.push(&Made::Err(error.into()), Vec::new())?,
         }
         outgoing.flush(line.as_fd())?;
@@ -163,12 +189,32 @@ impl From<rustix::io::Errno> for Refusal {
 }
 
 impl Refusal {
-    fn fault(self) -> Fault {
+    fn fault(self, order: &Make) -> Fault {
         match self.is_final {
-            true => unavailable(&self.why),
-            false => Fault::new(Code::InputOutput).detail(format!("a private disk: {}", self.why)),
+            true => order.unavailable(&self.why),
+            false => {
+                Fault::new(Code::InputOutput).detail(format!("{}: {}", order.name(), self.why))
+            }
         }
     }
+}
+
+/// The directory as a mount of its own, read-only, that is detached again at once: nothing lies above its root. It is made
+/// over `place`, a directory of this process's own mount namespace; where there is none, what is mounted would be seen outside.
+fn view(path: &str, place: Option<&str>) -> rustix::io::Result<OwnedFd> {
+    let place = place.ok_or(rustix::io::Errno::PERM)?;
+    mount_bind(path, place)?;
+    let rights = MountFlags::BIND
+        | MountFlags::RDONLY
+        | MountFlags::NOSUID
+        | MountFlags::NODEV
+        | MountFlags::NOEXEC;
+    let root = mount_remount(place, rights, "").and_then(|()| {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(CWD, place, flags, Mode::empty())
+    });
+    unmount(place, UnmountFlags::DETACH)?;
+    root
 }
 
 /// A new file system in memory that is mounted nowhere; the answer is its root directory.

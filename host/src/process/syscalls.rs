@@ -21,7 +21,9 @@ pub(crate) enum Phase {
     Load,
     /// Run guests: memory and the line again, timers, and the look at which pages a guest touched.
     Run,
-    /// Run guests that have a disk: the same, and files below descriptors.
+    /// Run guests that read directories: the same, and reading files below descriptors.
+    RunWithDirectories,
+    /// Run guests that have a disk: the same, and making, changing and removing files.
     RunWithDisk,
     /// Make disks, for the host alone.
     Mount,
@@ -80,9 +82,9 @@ const EVENTS: &[i64] = &[
     libc::SYS_eventfd2,
 ];
 
-/// Files of a guest's disk. The root directory is empty, so that every path begins at a descriptor; with `openat2`
+/// Reading files of directories. The root directory is empty, so that every path begins at a descriptor; with `openat2`
 /// the kernel itself keeps it below that.
-const FILES: &[i64] = &[
+const READING: &[i64] = &[
     libc::SYS_openat2,
     libc::SYS_openat,
     libc::SYS_newfstatat,
@@ -91,18 +93,21 @@ const FILES: &[i64] = &[
     libc::SYS_faccessat2,
     libc::SYS_fstatfs,
     libc::SYS_getdents64,
+    libc::SYS_readlinkat,
+    libc::SYS_fadvise64,
+    libc::SYS_fsync,
+    libc::SYS_fdatasync,
+];
+/// The other calls that a guest's disk takes.
+const WRITING: &[i64] = &[
     libc::SYS_mkdirat,
     libc::SYS_unlinkat,
     libc::SYS_renameat,
     libc::SYS_renameat2,
     libc::SYS_linkat,
     libc::SYS_symlinkat,
-    libc::SYS_readlinkat,
     libc::SYS_utimensat,
     libc::SYS_ftruncate,
-    libc::SYS_fsync,
-    libc::SYS_fdatasync,
-    libc::SYS_fadvise64,
     libc::SYS_pwrite64,
     libc::SYS_pwritev2,
 ];
@@ -125,9 +130,15 @@ const LOADING: &[i64] = &[
     libc::SYS_landlock_restrict_self,
     libc::SYS_seccomp,
 ];
-/// A file system that is mounted nowhere.
-const MOUNTING: &[i64] =
-    &[libc::SYS_fsopen, libc::SYS_fsconfig, libc::SYS_fsmount, libc::SYS_openat];
+/// A file system that is mounted nowhere, and a directory that is mounted for a moment.
+const MOUNTING: &[i64] = &[
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_openat,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+];
 
 /// Applies the list of a phase to all threads of this process.
 pub(super) fn allow_only(phase: Phase) -> Result<(), String> {
@@ -157,7 +168,8 @@ fn rules(phase: Phase) -> Result<Rules, seccompiler::BackendError> {
     // `abort` signals its own thread; no process but itself is in sight.
     let own_process = Condition::new(0, Len::Dword, Op::Eq, u64::from(std::process::id()))?;
     rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![own_process])?]);
-    if matches!(phase, Phase::Run | Phase::RunWithDisk) {
+    let has_files = matches!(phase, Phase::RunWithDirectories | Phase::RunWithDisk);
+    if phase == Phase::Run || has_files {
         rules.extend(EVENTS.iter().map(|call| (*call, Vec::new())));
         let scan = Condition::new(1, Len::Dword, Op::Eq, PAGEMAP_SCAN)?;
         rules.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![scan])?]);
@@ -172,7 +184,10 @@ fn rules(phase: Phase) -> Result<Rules, seccompiler::BackendError> {
     // The standard library of a debug build looks whether a descriptor that it closes is open.
     let mut questions = vec![asks(libc::F_GETFD)?];
     if phase == Phase::RunWithDisk {
-        rules.extend(FILES.iter().map(|call| (*call, Vec::new())));
+        rules.extend(WRITING.iter().map(|call| (*call, Vec::new())));
+    }
+    if has_files {
+        rules.extend(READING.iter().map(|call| (*call, Vec::new())));
         // A list of a directory is read through a descriptor of its own.
         questions.extend([asks(libc::F_GETFL)?, asks(libc::F_DUPFD_CLOEXEC)?]);
     }
@@ -191,7 +206,7 @@ fn rules(phase: Phase) -> Result<Rules, seccompiler::BackendError> {
     rules.insert(libc::SYS_fcntl, questions);
     if phase == Phase::Load {
         // What a later phase allows must be allowed already: filters only ever take away.
-        let calls = LOADING.iter().chain(EVENTS).chain(FILES);
+        let calls = LOADING.iter().chain(EVENTS).chain(READING).chain(WRITING);
         rules.extend(calls.map(|call| (*call, Vec::new())));
         let unbounded = [libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_prctl, libc::SYS_fcntl];
         rules.extend(unbounded.map(|call| (call, Vec::new())));

@@ -3,7 +3,6 @@
 //! Owns: the order of things in an attempt and the account of what it used.
 //! Never: uses a store twice.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use pframe_core::fault::{Code, Fault, GuestText};
@@ -23,6 +22,7 @@ use super::state::{AttemptState, Watch, store};
 use super::stop::Stop;
 use super::task::{Exports, Task};
 use crate::capability::bindings::pframe::task::types::{Failure, Span, Unit};
+use crate::capability::directories::Files;
 use crate::capability::input::{ChunkHandle, Part, PartialsHandle, SourceHandle, Supply};
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::Progress;
@@ -59,8 +59,8 @@ pub(crate) struct Order {
     pub(crate) parameters: Arc<str>,
     pub(crate) limits: Limits,
     pub(crate) granted: Granted,
-    /// The attempt's private disk, if its limits give it one.
-    pub(crate) scratch: Option<File>,
+    /// The attempt's directories.
+    pub(crate) files: Files,
     pub(crate) stop: Stop,
     pub(crate) progress: Box<dyn Progress>,
     pub(crate) speech: Box<dyn SpeechService>,
@@ -118,7 +118,7 @@ impl<'a> Attempt<'a> {
             order.granted,
             stdio,
             parameters,
-            order.scratch,
+            order.files,
             output,
             order.progress,
             order.speech,
@@ -247,7 +247,7 @@ impl<'a> Attempt<'a> {
             Code::Trap | Code::NoResult | Code::Invalid | Code::Transient | Code::Permanent
         );
         let limit = self.store.data().watch.limits.disk;
-        let scratch = &self.store.data_mut().capabilities().scratch;
+        let scratch = &self.store.data_mut().capabilities().files.scratch;
         if !is_its_own || !scratch.as_ref().is_some_and(is_full) {
             return fault;
         }

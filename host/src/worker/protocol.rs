@@ -19,7 +19,7 @@ use crate::process::jail::LayerState;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToWorker {
     /// The first word: the component that this worker serves. Its compiled code comes as a descriptor, and after it the
-    /// root directory of a disk for the one attempt that such a worker runs.
+    /// root directories of a disk, and of what was granted, for the one attempt that such a worker runs.
     Load {
         /// Names the component.
         component: Digest,
@@ -29,6 +29,8 @@ pub(crate) enum ToWorker {
         engine: Digest,
         /// A disk comes along.
         has_disk: bool,
+        /// Directories to read come along, which the guest finds by these names.
+        directories: Vec<String>,
     },
     /// Run an attempt, after those that were ordered before it.
     Run(Box<RunOrder>),

@@ -21,6 +21,7 @@ use pframe_core::units::ByteSize;
 use super::desk::{Desk, Ordered, open};
 use super::protocol::{Ending, FromWorker, OrderedWork, RunOrder, ToWorker};
 use super::remote::{RemoteOutput, RemoteProgress, RemoteSpeech, RemoteSupply};
+use crate::capability::directories::{Directory, Files};
 use crate::capability::input::ChunkHandle;
 use crate::capability::output::SharedOutput;
 use crate::capability::stdio::Capture;
@@ -58,19 +59,20 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     let mut incoming = Incoming::with_descriptors();
     let first = receive_frame(&mut incoming, line.as_fd())?;
     let desk = Arc::new(Desk::new(line));
-    let (prepared, mut scratch) = match prepare(first) {
-        Ok((sandbox, task, scratch)) => (Ok((sandbox, task)), scratch),
-        Err(fault) => (Err(fault), None),
+    let (prepared, mut files) = match prepare(first) {
+        Ok((sandbox, task, files)) => (Ok((sandbox, task)), files),
+        Err(fault) => (Err(fault), Files::default()),
     };
-    jail.close(&[], scratch.as_ref().map(AsFd::as_fd));
+    let roots: Vec<_> = files.directories.iter().map(|it| it.root.as_fd()).collect();
+    jail.close_around(&[], files.scratch.as_ref().map(AsFd::as_fd), &roots);
     // All threads stand before the last layer, which holds for all of them.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .max_blocking_threads(1)
         .thread_keep_alive(FOR_EVER)
         .build()?;
-    if scratch.is_some() {
-        // Streams into files write on a thread beside the guest's.
+    if !files.is_empty() {
+        // Streams of files read and write on a thread beside the guest's.
         let _ = runtime.block_on(runtime.spawn_blocking(|| ()));
     }
     let reader = Arc::clone(&desk);
@@ -83,14 +85,16 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     if let Ok((sandbox, _)) = &prepared {
         sandbox.ticker().start();
     }
-    jail.seal(if scratch.is_some() { Phase::RunWithDisk } else { Phase::Run });
-    let prepared = match &scratch {
-        Some(_) if jail.lacks_empty_root() => Err(Fault::new(Code::WorkerUnusable)
-            .detail("a private disk (`limits.disk`) needs an empty root directory around it")),
-        Some(disk) if !keeps_below(disk) => {
-            Err(Fault::new(Code::WorkerUnusable).detail("the kernel has no `openat2`"))
-        }
-        _ => prepared,
+    jail.seal(phase(&files));
+    let mut roots = files.directories.iter().map(|it| &it.root).chain(&files.scratch);
+    let prepared = if !files.is_empty() && jail.lacks_empty_root() {
+        Err(Fault::new(Code::WorkerUnusable).detail(
+            "a private disk (`limits.disk`) or a directory needs an empty root directory around it",
+        ))
+    } else if roots.any(|root| !keeps_below(root)) {
+        Err(Fault::new(Code::WorkerUnusable).detail("the kernel has no `openat2`"))
+    } else {
+        prepared
     };
     let (sandbox, task) = match (prepared, jail.gap()) {
         (Err(fault), _) => return desk.send(&FromWorker::Refused((&fault).into())),
@@ -105,24 +109,38 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     desk.send(&FromWorker::Ready(jail.states().to_vec()))?;
     let _ = go.send(());
     while let Some(ordered) = desk.next_order() {
-        runtime.block_on(work(&desk, &sandbox, &task, ordered, scratch.take()))?;
+        let files = std::mem::take(&mut files);
+        runtime.block_on(work(&desk, &sandbox, &task, ordered, files))?;
     }
     Ok(())
 }
 
+/// What running guests with these directories takes.
+fn phase(files: &Files) -> Phase {
+    match (&files.scratch, files.is_empty()) {
+        (Some(_), _) => Phase::RunWithDisk,
+        (None, false) => Phase::RunWithDirectories,
+        (None, true) => Phase::Run,
+    }
+}
+
 /// Loads the component that this worker serves.
-fn prepare(first: Frame) -> Result<(Sandbox, Task, Option<File>), Fault> {
+fn prepare(first: Frame) -> Result<(Sandbox, Task, Files), Fault> {
     let protocol = |what: &str| Fault::new(Code::Protocol).detail(what);
-    let Ok(ToWorker::Load { component, memory_max, engine, has_disk }) = first.message() else {
+    let Ok(ToWorker::Load { component, memory_max, engine, has_disk, directories }) =
+        first.message()
+    else {
         return Err(protocol("the first word is not a component"));
     };
     let mut descriptors = first.descriptors.into_iter();
     let artefact = descriptors.next().ok_or_else(|| protocol("no compiled code came along"))?;
-    let scratch = match (has_disk, descriptors.next()) {
-        (false, None) => None,
-        (true, Some(scratch)) => Some(File::from(scratch)),
-        (..) => return Err(protocol("not the descriptors that were named")),
-    };
+    if descriptors.len() != usize::from(has_disk) + directories.len() {
+        return Err(protocol("not the descriptors that were named"));
+    }
+    let scratch = if has_disk { descriptors.next().map(File::from) } else { None };
+    let named = directories.into_iter().zip(descriptors);
+    let directories = named.map(|(name, root)| Directory { name, root: File::from(root) });
+    let files = Files { scratch, directories: directories.collect() };
     let sandbox = Sandbox::new(SandboxSettings { attempts: SANDBOXES, memory_max })?;
     if compatibility(sandbox.engine()) != engine {
         return Err(Fault::new(Code::WorkerUnusable)
@@ -131,7 +149,7 @@ fn prepare(first: Frame) -> Result<(Sandbox, Task, Option<File>), Fault> {
     let loaded = load_artefact_file(sandbox.engine(), &File::from(artefact))
         .map_err(|error| Fault::new(Code::Bug).detail(format!("loading: {error:#}")))?;
     let task = Task::link(&sandbox, component, &loaded)?;
-    Ok((sandbox, task, scratch))
+    Ok((sandbox, task, files))
 }
 
 /// One order, from its beginning to its last word.
@@ -140,14 +158,13 @@ async fn work(
     sandbox: &Sandbox,
     task: &Task,
     ordered: Ordered,
-    scratch: Option<File>,
+    files: Files,
 ) -> Result<(), FrameError> {
     let number = ordered.order.order;
     let mut usage = Usage::default();
     let talk = Capture::default();
     let result = {
-        let attempt =
-            pin!(perform(desk, sandbox, task, ordered, scratch, talk.clone(), &mut usage));
+        let attempt = pin!(perform(desk, sandbox, task, ordered, files, talk.clone(), &mut usage));
         watch(desk, attempt).await?
     };
     desk.done();
@@ -183,7 +200,7 @@ async fn perform(
     sandbox: &Sandbox,
     task: &Task,
     ordered: Ordered,
-    scratch: Option<File>,
+    files: Files,
     talk: Capture,
     usage: &mut Usage,
 ) -> Result<Product, Fault> {
@@ -191,14 +208,14 @@ async fn perform(
         return Err(fault);
     }
     let stop = ordered.stop.clone();
-    let order = sandbox_order(desk, ordered, scratch, stop, talk)?;
+    let order = sandbox_order(desk, ordered, files, stop, talk)?;
     run(sandbox, task, order, usage).await
 }
 
 fn sandbox_order(
     desk: &Arc<Desk>,
     ordered: Ordered,
-    scratch: Option<File>,
+    files: Files,
     stop: Stop,
     talk: Capture,
 ) -> Result<Order, Fault> {
@@ -216,7 +233,7 @@ fn sandbox_order(
             Assignment::Run(Box::new(chunk))
         }
     };
-    if scratch.is_some() != (limits.disk > ByteSize::ZERO) {
+    if files.scratch.is_some() != (limits.disk > ByteSize::ZERO) {
         return Err(Fault::new(Code::Protocol).detail("a disk that is not as its limit says"));
     }
     Ok(Order {
@@ -224,7 +241,7 @@ fn sandbox_order(
         parameters: parameters.into(),
         limits,
         granted,
-        scratch,
+        files,
         stop,
         progress: Box::new(RemoteProgress::new(desk)),
         speech: Box::new(RemoteSpeech::new(desk)),

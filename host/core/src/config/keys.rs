@@ -8,7 +8,7 @@ use crate::document::Section;
 /// The file itself.
 pub(super) const FILE: Section = Section {
     what: "a configuration",
-    keys: &["parallel_processing", "job_types", "tenants", "storage", "speech"],
+    keys: &["parallel_processing", "job_types", "tenants", "directories", "storage", "speech"],
     strangers: &[
         ("jobs", "jobs stand in a job file, not in the configuration"),
         ("tasks", "did you mean `job_types`?"),
@@ -120,6 +120,13 @@ pub(super) const JOB_TYPE: Section = Section {
         ("length", "did you mean `chunk_size`? with `time_based` it is a duration"),
         ("memory", "it belongs under `limits` or `resource_requirements`"),
     ],
+};
+
+/// One entry of `directories`.
+pub(super) const DIRECTORY: Section = Section {
+    what: "a directory",
+    keys: &["path", "mode"],
+    strangers: &[("access", "did you mean `mode`?"), ("dir", "did you mean `path`?")],
 };
 
 /// One entry of `tenants`.

@@ -10,7 +10,7 @@ use super::values::{
     COMPONENT_BYTES_MAX, Config, Count, Isolation, LogLevel, MemoryLimit, Monitoring, Retention,
     STDIN_BYTES_MAX, SchedulerKind, Speech, Storage,
 };
-use super::{job_types, keys, tenants};
+use super::{directories, job_types, keys, tenants};
 use crate::document::{self, Checker, Node, Problems, Value};
 use crate::fault::Code;
 use crate::jobfile::bounds;
@@ -127,9 +127,11 @@ fn config(reader: &mut Reader<'_, '_>, layers: &Layers<'_>) -> Config {
         speech: speech(reader, shown_directory),
         job_types: job_types::job_types(reader),
         tenants: tenants::tenants(reader),
+        directories: directories::directories(reader),
         remarks: remarks(layers.environment),
         entries: Vec::new(),
     };
+    directories::check(reader, &config.tenants);
     config.entries = std::mem::take(&mut reader.entries);
     config
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::values::{Config, JobType};
 use crate::fault::{Code, Fault};
 use crate::job::{Chunking, Grant, JobRequest, Requirements};
+use crate::jobfile::bounds;
 use crate::limits::Limits;
 use crate::policy::RetryPolicy;
 use crate::units::ByteSize;
@@ -119,6 +120,13 @@ impl Config {
         let mut grants = job.grants.clone();
         grants.sort();
         grants.dedup();
+        let directories = grants.iter().filter(|it| matches!(it, Grant::Directory(_))).count();
+        if directories > bounds::DIRECTORIES_MAX {
+            let most = bounds::DIRECTORIES_MAX;
+            let detail =
+                format!("a job reads at most {most} directories, this one asks for {directories}");
+            return Err(Fault::new(Code::GrantRefused).detail(detail));
+        }
         Ok(grants)
     }
 }

@@ -53,6 +53,8 @@ pub struct Config {
     pub job_types: BTreeMap<TaskName, JobType>,
     /// Tenants that are listed; ask [`Config::tenant`] for any.
     pub tenants: BTreeMap<TenantName, Tenant>,
+    /// Directories that tenants may be granted, by name.
+    pub directories: BTreeMap<String, Directory>,
     /// Harmless oddities, such as a variable with an unknown name.
     pub remarks: Vec<String>,
     pub(super) entries: Vec<Entry>,
@@ -272,6 +274,13 @@ pub struct JobType {
     pub requirements: RequirementsRequest,
     /// Parameters that a job may override one by one.
     pub parameters: Map<String, Json>,
+}
+
+/// A directory of this machine that tenants may be granted by its name. Guests find it as `/in/NAME`, and can only read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    /// Absolute. No tenant sees it.
+    pub path: String,
 }
 
 /// What the operator allows a tenant.

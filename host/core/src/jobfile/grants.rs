@@ -6,12 +6,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::bounds::{ENVIRONMENT_NAME_BYTES_MAX, MODEL_NAME_BYTES_MAX};
+use super::bounds::{DIRECTORY_NAME_BYTES_MAX, ENVIRONMENT_NAME_BYTES_MAX, MODEL_NAME_BYTES_MAX};
 use crate::document::{Checker, Node, Value, closest, shown};
 use crate::job::Grant;
 
-const AVAILABLE: &[&str] = &["env", "clock", "random", "speech"];
-const NOT_YET: &[&str] = &["http", "dir", "keyvalue"];
+const AVAILABLE: &[&str] = &["env", "clock", "random", "speech", "dir"];
+const NOT_YET: &[&str] = &["http", "keyvalue"];
 
 /// Why a text is not a grant, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,7 @@ impl fmt::Display for Grant {
             Self::Random => f.write_str("random"),
             Self::Speech => f.write_str("speech"),
             Self::Model(name) => write!(f, "speech: {name}"),
+            Self::Directory(name) => write!(f, "dir: {name}"),
         }
     }
 }
@@ -65,6 +66,7 @@ impl FromStr for Grant {
             ("random", "") => Ok(Self::Random),
             ("speech", "") => Ok(Self::Speech),
             ("speech", name) => model(name),
+            ("dir", name) => directory(name),
             ("clock" | "random", _) => Err(GrantError::new(
                 format!("grant `{kind}` takes no value"),
                 "delete what follows it",
@@ -82,7 +84,8 @@ fn unknown(kind: &str) -> GrantError {
     let advice = match closest(kind, AVAILABLE.iter().chain(NOT_YET).copied()) {
         Some(known) => format!("did you mean `{known}`?"),
         None => {
-            "grants are `env: NAME`, `clock`, `random`, `speech` and `speech: MODEL`".to_owned()
+            "grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL` and `dir: NAME`"
+                .to_owned()
         }
     };
     GrantError { message: format!("unknown grant {}", shown(kind)), advice }
@@ -108,6 +111,28 @@ fn environment(name: &str) -> Result<Grant, GrantError> {
 pub fn is_model_name(name: &str) -> bool {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_');
     (1..=MODEL_NAME_BYTES_MAX).contains(&name.len()) && name.chars().all(is_plain)
+}
+
+/// True for what the operator may call a directory: guests find it as `/in/NAME`.
+pub(crate) fn is_directory_name(name: &str) -> bool {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_');
+    (1..=DIRECTORY_NAME_BYTES_MAX).contains(&name.len())
+        && name.starts_with(|it: char| it.is_ascii_alphanumeric())
+        && name.chars().all(is_plain)
+}
+
+/// What a name of a directory consists of.
+pub(crate) const DIRECTORY_NAME: &str = "the name of a directory has letters, digits, `.`, `-` and `_`, and begins with one of the first two";
+
+/// A directory by the name that the operator gave it, never by its path.
+fn directory(name: &str) -> Result<Grant, GrantError> {
+    match is_directory_name(name) {
+        true => Ok(Grant::Directory(name.to_owned())),
+        false => Err(GrantError::new(
+            DIRECTORY_NAME.to_owned(),
+            "write for example `dir: corpus`; the configuration says under `directories` where that lies",
+        )),
+    }
 }
 
 /// A model by its name.
@@ -152,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_grant_survives_printing() {
-        for text in ["clock", "random", "env: LANG", "speech", "speech: base.en"] {
+        for text in ["clock", "random", "env: LANG", "speech", "speech: base.en", "dir: corpus"] {
             assert_eq!(text.parse::<Grant>().map(|grant| grant.to_string()), Ok(text.to_owned()));
         }
     }
@@ -174,6 +199,13 @@ mod tests {
     }
 
     #[test]
+    fn f01_a_directory_is_granted_by_name_and_a_name_is_no_path() {
+        for text in ["dir:", "dir: /etc", "dir: ..", "dir: .", "dir: a/b", "dir: -x", "dir: a\0b"] {
+            assert!(text.parse::<Grant>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_planned_is_told_from_what_is_unknown() {
         let error = |text: &str| text.parse::<Grant>().unwrap_err().to_string();
         assert!(
@@ -183,7 +215,7 @@ mod tests {
         assert_eq!(error("clok"), "unknown grant `clok`; did you mean `clock`?");
         assert_eq!(
             error("root"),
-            "unknown grant `root`; grants are `env: NAME`, `clock`, `random`, `speech` and `speech: MODEL`"
+            "unknown grant `root`; grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL` and `dir: NAME`"
         );
     }
 }

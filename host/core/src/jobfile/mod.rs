@@ -17,7 +17,7 @@ pub(crate) use chunking::{
     Stated, Strategy, boundary, length_range, separator, size_range, strategies,
 };
 pub use file::{VERSION, parse};
-pub(crate) use grants::grants;
+pub(crate) use grants::{DIRECTORY_NAME, grants, is_directory_name};
 pub use grants::{GrantError, is_model_name};
 pub(crate) use input::path;
 pub(crate) use job::parameters;

@@ -14,16 +14,20 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pframe_core::fault::{Code, Fault, Retry};
-use pframe_core::limits::{Limits, Usage};
+use pframe_core::job::JobSpec;
+use pframe_core::limits::Usage;
 use pframe_core::scheduler::{Message, Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use super::assignment::{JobSources, Unchanged, bytes, granted, open, scratch, writer};
+use super::assignment::{
+    JobSources, Unchanged, bytes, files, granted, has_files, open, writer,
+};
 use super::handover::Found;
 use super::processes::{Assigned, Floor, Post, Served};
 use super::sent::Sent;
 use super::speech::SpeechLine;
+use crate::capability::directories::Directory;
 use crate::capability::progress::ProgressSink;
 use crate::process::child::ChildProcess;
 use crate::process::frame::{FrameError, Incoming, Outgoing};
@@ -77,8 +81,8 @@ struct Worker {
     outgoing: Outgoing,
     /// It stands in its jail with its component loaded.
     is_ready: bool,
-    /// It was made for one attempt, with that attempt's disk.
-    has_disk: bool,
+    /// It was made for one attempt, with that attempt's directories.
+    has_files: bool,
     started: Instant,
     heard: Instant,
     /// When its clocks were looked at.
@@ -203,13 +207,12 @@ impl Driver {
         self.watch_clocks()
     }
 
-    /// Orders what the worker has room for. An attempt with a disk has a worker of its own, that no other comes near:
-    /// it is made with the disk and ends with the attempt.
+    /// Orders what the worker has room for. An attempt with directories has a worker of its own, that no other comes near:
+    /// it is made with them and ends with the attempt.
     fn fill(&mut self) -> Result<(), Loss> {
         while self.sent.len() < SENT_MAX {
-            let next = self.waiting.front().map(|(start, _)| start.job.limits.disk);
-            let has_disk = self.worker.as_ref().is_some_and(|worker| worker.has_disk);
-            if has_disk || next.is_some_and(|disk| disk > ByteSize::ZERO) {
+            let next = self.waiting.front().is_some_and(|(start, _)| has_files(&start.job));
+            if next || self.worker.as_ref().is_some_and(|worker| worker.has_files) {
                 if !self.sent.is_empty() {
                     break;
                 }
@@ -276,7 +279,7 @@ impl Driver {
         let others = self.sent.iter().map(|sent| sent.start.job.limits.memory);
         let memory = others.fold(start.job.limits.memory, ByteSize::max);
         let disk = start.job.limits.disk;
-        let worker = self.worker(&start.job.limits)?;
+        let worker = self.worker(&start.job)?;
         worker.memory_max = ByteSize(memory.bytes() + OVERHEAD.bytes());
         // The kernel counts a disk's pages as the worker's; what is polled does not contain them.
         let disk_bytes =
@@ -297,21 +300,26 @@ impl Driver {
     }
 
     /// The worker, started if there is none.
-    fn worker(&mut self, limits: &Limits) -> Result<&mut Worker, Fault> {
+    fn worker(&mut self, job: &JobSpec) -> Result<&mut Worker, Fault> {
         if self.worker.is_none() {
-            self.worker = Some(self.start_worker(limits)?);
+            self.worker = Some(self.start_worker(job)?);
             self.has_unread = true;
         }
         Ok(self.worker.as_mut().expect("it was started just now"))
     }
 
-    fn start_worker(&self, limits: &Limits) -> Result<Worker, Fault> {
+    fn start_worker(&self, job: &JobSpec) -> Result<Worker, Fault> {
         let Floor { program, site, .. } = &*self.floor;
         let component = self.served.1;
         let mut descriptors = vec![site.registry.artefact(&component)?];
-        let scratch = scratch(site, limits)?;
-        let has_disk = scratch.is_some();
-        descriptors.extend(scratch.map(OwnedFd::from));
+        let files = files(site, job)?;
+        let (has_files, has_disk) = (!files.is_empty(), files.scratch.is_some());
+        descriptors.extend(files.scratch.map(OwnedFd::from));
+        let mut directories = Vec::with_capacity(files.directories.len());
+        for Directory { name, root } in files.directories {
+            directories.push(name);
+            descriptors.push(root.into());
+        }
         let mut incoming = Incoming::without_descriptors();
         let child =
             ChildProcess::start(&program.path, &["worker"], program.isolation, &mut incoming)?;
@@ -319,7 +327,8 @@ impl Driver {
             .map_err(|error| Fault::new(Code::WorkerUnusable).detail(error.to_string()))?;
         let mut outgoing = Outgoing::default();
         let engine = compatibility(site.sandbox.engine());
-        let load = ToWorker::Load { component, memory_max: program.memory_max, engine, has_disk };
+        let memory_max = program.memory_max;
+        let load = ToWorker::Load { component, memory_max, engine, has_disk, directories };
         outgoing
             .push(&load, descriptors)
             .map_err(|error| Fault::new(Code::WorkerUnusable).detail(error.to_string()))?;
@@ -329,7 +338,7 @@ impl Driver {
             incoming,
             outgoing,
             is_ready: false,
-            has_disk,
+            has_files,
             started: now,
             heard: now,
             looked: now,
@@ -425,7 +434,7 @@ impl Driver {
     fn understand_all(&mut self) -> Result<(), Loss> {
         let understood = self.understand_each();
         self.account();
-        if self.sent.is_empty() && self.worker.as_ref().is_some_and(|worker| worker.has_disk) {
+        if self.sent.is_empty() && self.worker.as_ref().is_some_and(|worker| worker.has_files) {
             // Its disk goes with it, before anybody hears that its memory is free.
             self.worker = None;
             return Ok(());

@@ -4,7 +4,9 @@
 //! Never: judges: the test that reads its output does.
 
 mod fill;
+mod granted;
 mod paths;
+mod result;
 
 use std::io::Write;
 
@@ -22,6 +24,9 @@ pub struct Disk;
 pub struct Parameters {
     /// What to do.
     pub r#do: Deed,
+    /// How large the result is.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// What it can do.
@@ -62,6 +67,30 @@ pub enum Deed {
     UpAndDown,
     /// Writes, syncs and reads back a file, as an honest handler would.
     Honest,
+    /// Reads every file below what it was granted.
+    Read,
+    /// Tries every operation on every path that leads out of what it was granted.
+    Outside,
+    /// Tries to change what it may only read.
+    Write,
+    /// Moves files between its disk and what it may only read.
+    Across,
+    /// Opens everything in what it was granted, whatever it is.
+    OpenAll,
+    /// Reads what somebody swaps all the time.
+    Race,
+    /// Lists what it was granted until that is denied.
+    List,
+    /// Leaves a file as its result, of so many bytes.
+    Result,
+    /// Leaves something in the place of its result that is none.
+    ResultIsFolder,
+    /// The same: a link to a file.
+    ResultIsLink,
+    /// Leaves a file as its result, and another beside it.
+    ResultHasNeighbour,
+    /// Leaves a file as its result, and writes one too.
+    ResultTwice,
 }
 
 impl Handler for Disk {
@@ -86,6 +115,18 @@ impl Handler for Disk {
             Deed::ListForever => fill::list_forever(),
             Deed::UpAndDown => paths::up_and_down(output),
             Deed::Honest => honest(output),
+            Deed::Read => granted::read(output),
+            Deed::Outside => granted::outside(output),
+            Deed::Write => granted::write(output),
+            Deed::Across => granted::across(output),
+            Deed::OpenAll => granted::open_all(output),
+            Deed::Race => granted::race(output),
+            Deed::List => granted::list(output),
+            Deed::Result => result::file(parameters.bytes),
+            Deed::ResultIsFolder => result::folder(),
+            Deed::ResultIsLink => result::link(),
+            Deed::ResultHasNeighbour => result::neighbour(),
+            Deed::ResultTwice => result::twice(output),
         }
     }
 }

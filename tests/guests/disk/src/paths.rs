@@ -60,7 +60,7 @@ pub(crate) fn outside(output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn each(output: &mut Output, disk: &Descriptor, path: &str) -> Result<(), Failure> {
+pub(crate) fn each(output: &mut Output, disk: &Descriptor, path: &str) -> Result<(), Failure> {
     let follow = PathFlags::SYMLINK_FOLLOW;
     let now = NewTimestamp::Now;
     let outcomes = [
