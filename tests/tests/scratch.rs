@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use pframe_core::fault::Code;
-use pframe_core::units::ByteSize;
+use pframe_core::units::{ByteSize, Fuel};
 use pframe_host::Job;
 use pframe_tests::house::{House, in_processes, job, with_parameters};
 use pframe_tests::program::binary;
@@ -220,4 +220,64 @@ fn a_disk_that_does_not_fit_into_the_machine_is_refused() {
     job.limits.disk = Some(ByteSize::gib(1000));
     let fault = house().run(job).fault();
     assert_eq!(fault.code, Code::TooBig, "{fault}");
+}
+
+/// A disk with room for a result of so many bytes.
+fn leaving(deed: &str, bytes: ByteSize) -> Job {
+    let parameters = json!({ "do": deed, "bytes": bytes.bytes() });
+    let mut job = with_parameters(job("disk", "abc"), parameters);
+    job.limits.disk = Some(ByteSize(bytes.bytes() + ByteSize::mib(1).bytes()));
+    job
+}
+
+/// Byte `at` of every result that is left.
+fn byte(at: usize) -> u8 {
+    u8::try_from((at & 0xf_ffff) % 251).unwrap()
+}
+
+#[test]
+fn a_file_that_is_left_for_it_is_the_result() {
+    let house = house();
+    for bytes in [ByteSize::ZERO, ByteSize(1000), ByteSize::mib(3)] {
+        let result = house.run(leaving("result", bytes)).result.unwrap();
+        assert_eq!(result.len() as u64, bytes.bytes());
+        assert!(result.iter().enumerate().all(|(at, &found)| found == byte(at)));
+    }
+    assert_eq!(house.run(leaving("result-twice", ByteSize(10))).text(), "written");
+}
+
+#[test]
+fn a_command_leaves_its_result_like_any_handler() {
+    let mut job = with_parameters(job("command", "a\nb\n"), json!({ "leave": true }));
+    job.limits.disk = Some(SIZE);
+    assert_eq!(house().run(job).text(), "2 lines\n");
+}
+
+#[test]
+fn f25_a_result_that_is_left_keeps_the_limits_of_results() {
+    let house = house();
+    let mut too_large = leaving("result", ByteSize::mib(3));
+    too_large.limits.output = Some(ByteSize::mib(1));
+    let fault = house.run(too_large).fault();
+    assert_eq!((fault.code, &*fault.hit.unwrap().value), (Code::Output, "1 MiB"));
+    let written = house.run(leaving("result", ByteSize::mib(3))).report.fuel;
+    let mut too_costly = leaving("result", ByteSize::mib(3));
+    too_costly.limits.fuel = Some(Fuel(written.0 - 100_000));
+    assert_eq!(house.run(too_costly).fault().code, Code::Fuel);
+}
+
+#[test]
+fn f24_f25_what_cannot_be_a_result_is_refused() {
+    let house = house();
+    let mut shown = String::new();
+    for deed in ["result-is-folder", "result-is-link", "result-has-neighbour"] {
+        let fault = house.run(leaving(deed, ByteSize(100))).fault();
+        shown += &format!("{}: {}\n", fault.code, fault.detail);
+    }
+    expect![[r#"
+        PF320: `/scratch/out/result` is a directory
+        PF320: `/scratch/out/result` is a link
+        PF320: `/scratch/out` holds more than `result`
+    "#]]
+    .assert_eq(&shown);
 }

@@ -39,6 +39,7 @@ const IN_PROCESSES: &[&str] = &[
     "handlers",
     "hostile",
     "languages",
+    "large_result",
     "recognisers",
     "recordings",
     "resume",

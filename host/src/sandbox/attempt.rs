@@ -3,12 +3,13 @@
 //! Owns: the order of things in an attempt and the account of what it used.
 //! Never: uses a store twice.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use pframe_core::fault::{Code, Fault, GuestText};
 use pframe_core::job::Slice;
 use pframe_core::limits::{Limits, Usage};
-use pframe_core::units::Fuel;
+use pframe_core::units::{ByteSize, Fuel};
 use wasmtime::Store;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, Resource, TypedFunc,
@@ -16,6 +17,7 @@ use wasmtime::component::{
 
 use super::ending;
 use super::engine::Sandbox;
+use super::leaving;
 use super::merge::{FAN_IN, MergeTree};
 use super::meter::Metered;
 use super::state::{AttemptState, Watch, store};
@@ -26,7 +28,7 @@ use crate::capability::directories::Files;
 use crate::capability::input::{ChunkHandle, Part, PartialsHandle, SourceHandle, Supply};
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::Progress;
-use crate::capability::scratch::is_full;
+use crate::capability::scratch::{is_full, left_result};
 use crate::capability::speech::SpeechService;
 use crate::capability::stdio::{Capture, GuestStdio};
 use crate::capability::{Capabilities, Granted, Guest};
@@ -151,7 +153,7 @@ impl<'a> Attempt<'a> {
                 let ended = guard(&self.cpu, &self.stop, self.deadline, call).await;
                 let status = self.settle(ended)?;
                 self.check_status(status)?;
-                self.finish_output()
+                self.finish_output().await
             }
             Assignment::Collect(parts) => self.collect(parts).await,
             Assignment::Cut(sources) => self.cut(sources).await,
@@ -185,7 +187,7 @@ impl<'a> Attempt<'a> {
             }
         }
         self.merge(&instance, &collector.finish, tree.rest()).await?;
-        self.finish_output()
+        self.finish_output().await
     }
 
     async fn instantiate(&mut self) -> Result<Instance, Fault> {
@@ -236,8 +238,22 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn finish_output(&mut self) -> Result<Product, Fault> {
+    /// What was written is the result; where nothing was, the file that was left for it.
+    async fn finish_output(&mut self) -> Result<Product, Fault> {
+        if let Some(file) = self.left_file()? {
+            let copy = leaving::copy(&mut self.store, file, self.output.clone());
+            let ended = guard(&self.cpu, &self.stop, self.deadline, copy).await;
+            self.settle(ended)?;
+        }
         self.output.finish().map(Product::Output)
+    }
+
+    fn left_file(&mut self) -> Result<Option<File>, Fault> {
+        let is_written = self.output.written() > ByteSize::ZERO;
+        match &self.store.data_mut().capabilities().files.scratch {
+            Some(disk) if !is_written => left_result(disk),
+            _ => Ok(None),
+        }
     }
 
     /// A handler that fails while its disk is full failed because of that, whatever it says.

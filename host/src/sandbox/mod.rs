@@ -10,6 +10,7 @@ pub(crate) mod attempt;
 
 pub(crate) mod ending;
 pub(crate) mod engine;
+pub(crate) mod leaving;
 pub(crate) mod limiter;
 mod merge;
 pub(crate) mod meter;

@@ -25,7 +25,7 @@ pub(crate) const HANDLES_MAX: usize = 10_000;
 /// Fuel for each call from the guest into the host: about what a call costs the host, in guest instructions.
 const FUEL_PER_CALL: u64 = 400;
 /// Bytes that cross the border for one unit of fuel.
-const BYTES_PER_FUEL: u64 = 4;
+pub(super) const BYTES_PER_FUEL: u64 = 4;
 
 /// When an attempt must end, besides running out of fuel.
 pub(crate) struct Watch {
@@ -49,7 +49,7 @@ impl Watch {
     }
 
     /// The reason to end now, asked from inside compiled code.
-    fn verdict(&self) -> Option<Fault> {
+    pub(super) fn verdict(&self) -> Option<Fault> {
         if let Some(fault) = self.stop.requested() {
             return Some(fault);
         }

@@ -3,7 +3,8 @@
 //! Owns: the proof that a program which knows nothing of pframe is a task type.
 //! Never: imports `pframe:task`.
 //!
-//! `PFRAME_PARAMETERS` may ask it to end otherwise: `{"exit": 3}`, or `{"exit": 3, "say": "why"}` on stderr.
+//! `PFRAME_PARAMETERS` may ask it to end otherwise: `{"exit": 3}`, or `{"exit": 3, "say": "why"}` on stderr; or to leave what it
+//! counted as a file on its disk: `{"leave": true}`.
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
@@ -15,12 +16,19 @@ use serde::Deserialize;
 struct Parameters {
     exit: u8,
     say: String,
+    leave: bool,
 }
 
 fn main() -> io::Result<ExitCode> {
     let text = std::env::var("PFRAME_PARAMETERS").unwrap_or_else(|_| "{}".into());
     let parameters: Parameters = serde_json::from_str(&text)?;
-    writeln!(io::stdout(), "{}", count_lines(io::stdin().lock())?)?;
+    let lines = count_lines(io::stdin().lock())?;
+    if parameters.leave {
+        std::fs::create_dir("/scratch/out")?;
+        std::fs::write("/scratch/out/result", format!("{lines} lines\n"))?;
+    } else {
+        writeln!(io::stdout(), "{lines}")?;
+    }
     if !parameters.say.is_empty() {
         writeln!(io::stderr(), "{}", parameters.say)?;
     }
