@@ -103,6 +103,16 @@ fn f21_no_devices_are_made_on_a_private_disk() {
     check("system-calls,no-capabilities", "make-device", "refused");
 }
 
+/// What a worker is handed of a directory: nobody writes through it, and nothing lies above it, whatever else is lost.
+#[test]
+fn f01_f10_a_granted_directory_holds_by_itself() {
+    for attack in ["write-granted", "leave-granted"] {
+        check("", attack, "refused");
+        check("system-calls,landlock,empty-root", attack, "refused");
+        check("system-calls,landlock,namespaces", attack, "WORKED");
+    }
+}
+
 #[test]
 fn n02_the_network_is_not_there() {
     check("system-calls,landlock", "network-socket", "refused");

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use pframe_core::fault::Fault;
 use serde_json::json;
 
 use super::arguments::SelftestArguments;
@@ -24,19 +25,19 @@ pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode, Failur
     let failed = |fault| Failure::at("selftest")(fault);
     let left_out =
         arguments.without.iter().map(|name| layer(name)).collect::<Result<Vec<_>, _>>()?;
-    // A worker with a private disk may do more than one without: what counts is the worse of both.
-    let stages = match arguments.stage.as_str() {
-        "loading" => [Stage::Loading; 2],
-        _ => [Stage::Running, Stage::RunningWithDisk],
-    };
-    let (layers, _) = probe(program, &left_out, None, stages[0]).map_err(failed)?;
-    let fate = |name| {
-        let [one, other] = stages.map(|stage| probe(program, &left_out, Some(name), stage));
-        Ok((name, one?.1.max(other?.1)))
+    // A worker with directories may do more than one without: what counts is the worse of both.
+    let is_loading = arguments.stage == "loading";
+    let first = if is_loading { Stage::Loading } else { Stage::Running };
+    let (layers, _) = probe(program, &left_out, None, first).map_err(failed)?;
+    let fate = |name, attack: Attack| {
+        let stages = if is_loading { &[Stage::Loading] } else { attack.stages() };
+        let fates = stages.iter().map(|stage| Ok(probe(program, &left_out, Some(name), *stage)?.1));
+        let fates = fates.collect::<Result<Vec<_>, Fault>>()?;
+        Ok((name, fates.into_iter().max().unwrap_or(Fate::Refused)))
     };
     let attacks: Vec<(&str, Fate)> = Attack::ALL
         .iter()
-        .map(|(name, _)| fate(*name))
+        .map(|(name, attack)| fate(*name, *attack))
         .collect::<Result<_, _>>()
         .map_err(failed)?;
     if arguments.json {

@@ -12,17 +12,20 @@ use std::process::ExitCode;
 
 use pframe_core::config::Isolation;
 use pframe_core::fault::{Code, Fault};
-use rustix::fs::Mode;
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::child::ChildProcess;
 use super::frame::{FrameError, Incoming, Outgoing, receive_frame};
 use super::jail::{Jail, Layer, LayerState};
-use super::scratch::disk;
+use super::scratch::{disk, view};
 use super::syscalls::Phase;
 
 /// Bytes of the disk that an attacker has.
 const DISK_BYTES: u64 = 1 << 20;
+
+/// What is granted to an attacker.
+const GRANTED: &str = "/tmp";
 
 /// Something that a taken-over worker would try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,11 +72,15 @@ pub(crate) enum Attack {
     BeDumped,
     /// Gain rights from a program that it runs.
     GainPrivileges,
+    /// Write into a directory that was granted to be read.
+    WriteGranted,
+    /// Go up from the root of a directory that was granted.
+    LeaveGranted,
 }
 
 impl Attack {
     /// Every attack.
-    pub(crate) const ALL: [(&str, Self); 21] = [
+    pub(crate) const ALL: [(&str, Self); 23] = [
         ("read-file", Self::ReadFile),
         ("list-root", Self::ListRoot),
         ("see-processes", Self::SeeProcesses),
@@ -95,10 +102,21 @@ impl Attack {
         ("make-device", Self::MakeDevice),
         ("be-dumped", Self::BeDumped),
         ("gain-privileges", Self::GainPrivileges),
+        ("write-granted", Self::WriteGranted),
+        ("leave-granted", Self::LeaveGranted),
     ];
 
+    /// The stages at which a worker that runs guests could do it, if at all.
+    pub(crate) fn stages(self) -> &'static [Stage] {
+        match self {
+            Self::WriteGranted | Self::LeaveGranted => &[Stage::RunningWithDirectory],
+            // Whoever has a disk may do all that whoever reads a directory may.
+            _ => &[Stage::Running, Stage::RunningWithDisk],
+        }
+    }
+
     /// True where it worked. It may also be the end of this process.
-    fn works(self, disk: Option<&OwnedFd>) -> bool {
+    fn works(self, disk: Option<&OwnedFd>, granted: Option<&OwnedFd>) -> bool {
         let null = std::ptr::null::<u8>();
         let call = |number, one: i64, two: i64, three: i64| {
             // SAFETY: the arguments are numbers, null pointers or pointers to constants; see each attack.
@@ -140,8 +158,13 @@ impl Attack {
             }
             Self::NewNamespace => call(libc::SYS_unshare, libc::CLONE_NEWUSER.into(), 0, 0),
             Self::Mount => {
-                use rustix::mount::{MountFlags, mount};
-                mount("x", "/", "tmpfs", MountFlags::empty(), None).is_ok()
+                use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+                let works = mount("x", "/", "tmpfs", MountFlags::empty(), None).is_ok();
+                if works {
+                    // Without namespaces this is the machine's own root directory, and `..` of it is what covers it.
+                    let _ = unmount("/..", UnmountFlags::DETACH);
+                }
+                works
             }
             Self::Ring => {
                 let mut parameters = [0_u8; 120];
@@ -162,6 +185,20 @@ impl Attack {
                 dumpable_behavior().is_ok_and(|it| it == DumpableBehavior::Dumpable)
             }
             Self::GainPrivileges => rustix::thread::no_new_privs().is_ok_and(|is_on| !is_on),
+            Self::WriteGranted => {
+                use rustix::fs::{Access, AtFlags, CWD, accessat};
+                let place = granted.map_or(CWD, AsFd::as_fd);
+                accessat(place, ".", Access::WRITE_OK, AtFlags::empty()).is_ok()
+            }
+            Self::LeaveGranted => {
+                use rustix::fs::{CWD, fstat, openat};
+                let place = granted.map_or(CWD, AsFd::as_fd);
+                let look = |path| openat(place, path, OFlags::PATH, Mode::empty()).and_then(fstat);
+                let is_same = |one: &rustix::fs::Stat, other: &rustix::fs::Stat| {
+                    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+                };
+                matches!((look("."), look("..")), (Ok(here), Ok(above)) if !is_same(&here, &above))
+            }
             Self::MakeDevice => {
                 use rustix::fs::{CWD, FileType, mknodat};
                 let place = disk.map_or(CWD, AsFd::as_fd);
@@ -180,14 +217,17 @@ pub(crate) enum Stage {
     Running,
     /// While a guest with a private disk ran, whose worker may do more.
     RunningWithDisk,
+    /// While a guest ran that reads a directory.
+    RunningWithDirectory,
 }
 
 impl Stage {
     /// Every stage, with its name.
-    pub(crate) const ALL: [(&str, Self); 3] = [
+    pub(crate) const ALL: [(&str, Self); 4] = [
         ("loading", Self::Loading),
         ("running", Self::Running),
         ("running-with-disk", Self::RunningWithDisk),
+        ("running-with-directory", Self::RunningWithDirectory),
     ];
 
     fn name(self) -> &'static str {
@@ -260,12 +300,21 @@ fn live(left_out: &[Layer], attack: Option<Attack>, stage: Stage) -> Result<(), 
     // A worker is handed its disk; here nobody else makes one.
     let disk = match stage {
         Stage::RunningWithDisk => Some(disk(DISK_BYTES).map_err(io::Error::from)?),
-        Stage::Loading | Stage::Running => None,
+        Stage::Loading | Stage::Running | Stage::RunningWithDirectory => None,
+    };
+    let granted = match stage {
+        Stage::RunningWithDirectory => Some(granted(&jail).map_err(io::Error::from)?),
+        Stage::Loading | Stage::Running | Stage::RunningWithDisk => None,
     };
     jail.seal(Phase::Load);
     if stage != Stage::Loading {
-        jail.close(&[], disk.as_ref().map(AsFd::as_fd));
-        jail.seal(if disk.is_some() { Phase::RunWithDisk } else { Phase::Run });
+        let directories: Vec<_> = granted.iter().map(AsFd::as_fd).collect();
+        jail.close_around(&[], disk.as_ref().map(AsFd::as_fd), &directories);
+        jail.seal(match (&disk, &granted) {
+            (Some(_), _) => Phase::RunWithDisk,
+            (None, Some(_)) => Phase::RunWithDirectories,
+            (None, None) => Phase::Run,
+        });
     }
     let say = |attack_worked| {
         let mut outgoing = Outgoing::default();
@@ -274,5 +323,15 @@ fn live(left_out: &[Layer], attack: Option<Attack>, stage: Stage) -> Result<(), 
         outgoing.flush(io::stdin().as_fd())
     };
     say(false)?;
-    say(attack.is_some_and(|attack| attack.works(disk.as_ref())))
+    say(attack.is_some_and(|attack| attack.works(disk.as_ref(), granted.as_ref())))
+}
+
+/// A directory that everybody may write to, as it is handed to a worker; without namespaces as it is.
+fn granted(jail: &Jail) -> rustix::io::Result<OwnedFd> {
+    let place = jail.place_to_mount();
+    if place.is_some() {
+        return view(GRANTED, place);
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(GRANTED, flags, Mode::empty())
 }

@@ -201,7 +201,7 @@ impl Refusal {
 
 /// The directory as a mount of its own, read-only, that is detached again at once: nothing lies above its root. It is made
 /// over `place`, a directory of this process's own mount namespace; where there is none, what is mounted would be seen outside.
-fn view(path: &str, place: Option<&str>) -> rustix::io::Result<OwnedFd> {
+pub(super) fn view(path: &str, place: Option<&str>) -> rustix::io::Result<OwnedFd> {
     let place = place.ok_or(rustix::io::Errno::PERM)?;
     mount_bind(path, place)?;
     let rights = MountFlags::BIND
