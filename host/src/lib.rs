@@ -19,6 +19,7 @@ pub(crate) mod inbox;
 pub(crate) mod inference;
 pub(crate) mod journal;
 pub mod machine;
+pub(crate) mod outside;
 pub(crate) mod process;
 pub(crate) mod recogniser;
 pub(crate) mod recording;

@@ -16,6 +16,8 @@ pub mod reference;
 pub mod sound;
 pub mod speech;
 
+pub mod web;
+
 pub use pframe_hostile as component;
 
 use std::path::PathBuf;

@@ -40,6 +40,7 @@ const IN_PROCESSES: &[&str] = &[
     "hostile",
     "languages",
     "large_result",
+    "network",
     "recognisers",
     "recordings",
     "resume",

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hosts::HostPattern;
 use crate::ids::{Digest, JobId, TaskName, TenantName};
 use crate::limits::Limits;
 use crate::policy::{OnFailure, RetryPolicy};
@@ -226,6 +227,8 @@ pub enum Grant {
     Model(String),
     /// The directory that the operator has given this name, to read.
     Directory(String),
+    /// Requests over HTTP to these hosts.
+    Http(HostPattern),
 }
 
 /// A job as asked for: every field checked by itself, nothing looked up yet.

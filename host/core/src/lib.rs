@@ -9,6 +9,7 @@ pub mod dependencies;
 pub mod document;
 pub mod event;
 pub mod fault;
+pub mod hosts;
 pub mod ids;
 pub mod job;
 pub mod jobfile;

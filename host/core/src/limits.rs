@@ -71,6 +71,9 @@ pub struct Usage {
     /// What recognition of speech took, beside everything above.
     #[serde(default)]
     pub speech: SpeechUsage,
+    /// What requests over HTTP took.
+    #[serde(default)]
+    pub http: HttpUsage,
 }
 
 /// What recognition of speech took.
@@ -80,4 +83,24 @@ pub struct SpeechUsage {
     pub audio: Duration,
     /// Processor time of the recognisers.
     pub cpu: Duration,
+}
+
+/// What requests over HTTP took: bodies alone, as they went over the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HttpUsage {
+    /// Requests that were sent, or tried.
+    pub requests: u32,
+    /// Bytes of their bodies.
+    pub sent: ByteSize,
+    /// Bytes of the bodies of responses.
+    pub received: ByteSize,
+}
+
+impl HttpUsage {
+    /// Adds what another attempt took.
+    pub fn add(&mut self, other: Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.sent = ByteSize(self.sent.bytes().saturating_add(other.sent.bytes()));
+        self.received = ByteSize(self.received.bytes().saturating_add(other.received.bytes()));
+    }
 }

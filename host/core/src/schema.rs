@@ -313,9 +313,9 @@ fn path() -> Json {
 
 fn grant() -> Json {
     json!({
-        "description": "`env: NAME` for a variable of the host, `clock` for the real time, `random` for real randomness, `speech` for recognition of speech, `speech: MODEL` by one model, `dir: NAME` for a directory of the configuration, to read",
+        "description": "`env: NAME` for a variable of the host, `clock` for the real time, `random` for real randomness, `speech` for recognition of speech, `speech: MODEL` by one model, `dir: NAME` for a directory of the configuration, to read, `http: HOST` for requests to a host",
         "anyOf": [
-            { "type": "string", "pattern": "^(env: *[^= ]+|clock|random|speech(: *[A-Za-z0-9._-]+)?|dir: *[A-Za-z0-9][A-Za-z0-9._-]*)$" },
+            { "type": "string", "pattern": "^(env: *[^= ]+|clock|random|speech(: *[A-Za-z0-9._-]+)?|dir: *[A-Za-z0-9][A-Za-z0-9._-]*|http: *[^ ]+)$" },
             {
                 "type": "object",
                 "additionalProperties": false,
@@ -324,6 +324,7 @@ fn grant() -> Json {
                 "properties": {
                     "env": { "type": "string", "minLength": 1 },
                     "dir": { "type": "string", "minLength": 1 },
+                    "http": { "type": "string", "minLength": 1 },
                 },
             },
         ],

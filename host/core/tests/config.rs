@@ -282,7 +282,7 @@ fn all_problems_of_a_file_are_told_at_once() {
             pframe.yaml:16:46: error[PF109]: expected a size, found `lots`
               in: tenants.acme.memory
               advice: write a size from 64 KiB to 64 TiB, for example `256MiB`
-            pframe.yaml:16:62: error[PF109]: grant `http` is not available in this version
+            pframe.yaml:16:62: error[PF109]: grant `dir` is not available in this version
               in: tenants.acme.grants[0]
               advice: delete it, or do that part outside of the handler
             pframe.yaml:17:3: error[PF109]: `a b`: a name has only letters, digits and `.` `_` `-` `:` `@`

@@ -48,13 +48,13 @@ fn the_example_of_the_design_means_what_it_says() {
 fn the_example_with_its_blanks_left_open_has_exactly_those_two_problems() {
     let text = EXAMPLE
         .replace(&"ab".repeat(32), "…")
-        .replace("[ \"env: LANG\" ]", "[ \"http: api.example.org\", \"env: LANG\" ]");
+        .replace("[ \"env: LANG\" ]", "[ \"dir: /data\", \"env: LANG\" ]");
     check_file(
         text,
         &expect![[r#"
         jobs.yaml:3:53: error[PF101]: `…`: a sha256 has 64 hex digits
           in: tasks.word-count.sha256
-        jobs.yaml:16:15: error[PF101]: grant `http` is not available in this version
+        jobs.yaml:16:15: error[PF101]: grant `dir` is not available in this version
           in: jobs[0].grants[0]
           advice: delete it, or do that part outside of the handler"#]],
     );
@@ -122,10 +122,10 @@ fn a_file_full_of_mistakes_hears_of_all_of_them_at_once() {
             jobs.yaml:18:40: error[PF101]: unknown key `timeout`
               in: jobs[1].limits
               advice: did you mean `timeout` beside `limits`?
-            jobs.yaml:19:15: error[PF101]: grant `http` is not available in this version
+            jobs.yaml:19:15: error[PF101]: grant `dir` is not available in this version
               in: jobs[1].grants[0]
               advice: delete it, or do that part outside of the handler
-            jobs.yaml:19:40: error[PF101]: unknown grant `clokc`
+            jobs.yaml:19:29: error[PF101]: unknown grant `clokc`
               in: jobs[1].grants[1]
               advice: did you mean `clock`?
             jobs.yaml:20:17: error[PF101]: `continu` is not known here

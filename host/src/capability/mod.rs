@@ -21,6 +21,7 @@ pub(crate) mod stdio;
 use std::sync::Arc;
 
 use pframe_core::fault::Fault;
+use pframe_core::hosts::HostPattern;
 use pframe_core::units::Timestamp;
 use serde::{Deserialize, Serialize};
 use wasmtime::component::{HasData, Linker, ResourceTable};
@@ -29,6 +30,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use self::bindings::pframe::task as wit;
 use self::directories::Files;
+use self::http::{GuestHttp, HttpService};
 use self::speech::{Speech, SpeechGrant, SpeechService};
 use self::stdio::GuestStdio;
 use crate::failpoint::trip;
@@ -88,6 +90,8 @@ pub(crate) struct Granted {
     pub(crate) seed: String,
     /// Which models may recognise speech.
     pub(crate) speech: SpeechGrant,
+    /// Which hosts may be asked over HTTP.
+    pub(crate) http: Vec<HostPattern>,
 }
 
 /// The part that `wasmtime-wasi` acts on, made when the guest first calls it: small handlers never do, and to
@@ -116,11 +120,18 @@ impl Wasi {
     }
 }
 
+/// Who does what a guest asks for; on threads the host itself, in a worker whoever speaks to it.
+pub(crate) struct Services {
+    pub(crate) progress: Box<dyn progress::Progress>,
+    pub(crate) speech: Box<dyn SpeechService>,
+    pub(crate) http: Box<dyn HttpService>,
+}
+
 /// The host's side of one guest: what its imports act on.
 pub(crate) struct Capabilities {
     wasi: Wasi,
     http: WasiHttpCtx,
-    denied_http: http::DeniedHttp,
+    guest_http: GuestHttp,
     network: network::DeniedNetwork,
     /// Its directories, if it has any.
     pub(crate) files: Files,
@@ -151,10 +162,11 @@ impl Capabilities {
         parameters: Option<Arc<str>>,
         files: Files,
         output: output::SharedOutput,
-        progress: Box<dyn progress::Progress>,
-        speech: Box<dyn SpeechService>,
+        services: Services,
     ) -> Self {
+        let Services { progress, speech, http: sender } = services;
         let speech = Speech::new(granted.speech.clone(), speech);
+        let guest_http = GuestHttp::new(&granted.http, sender);
         let mut table = ResourceTable::new();
         table.set_max_capacity(resources_max(&files));
         let mut http = WasiHttpCtx::new();
@@ -162,7 +174,7 @@ impl Capabilities {
         Self {
             wasi: Wasi::Wanted(Box::new(WasiParts { granted, stdio, parameters })),
             http,
-            denied_http: http::DeniedHttp::default(),
+            guest_http,
             network: network::DeniedNetwork::default(),
             files,
             listings: Vec::new(),
@@ -195,24 +207,21 @@ impl Capabilities {
 
     /// Calls that were denied for want of a grant.
     pub(crate) fn calls_denied(&self) -> u32 {
-        let network = self.network.calls_denied.saturating_add(self.denied_http.calls_denied);
+        let network = self.network.calls_denied.saturating_add(self.guest_http.calls_denied());
         network.saturating_add(self.speech.calls_denied)
     }
 
     /// The part that `wasmtime-wasi` acts on.
     pub(crate) fn wasi_view(&mut self) -> WasiCtxView<'_> {
         self.has_called = true;
+        self.uncharged_bytes += self.guest_http.take_uncharged();
         WasiCtxView { ctx: self.wasi.get(), table: &mut self.table }
     }
 
     /// The part that `wasmtime-wasi-http` acts on.
     pub(crate) fn http_view(&mut self) -> WasiHttpCtxView<'_> {
         self.has_called = true;
-        WasiHttpCtxView {
-            ctx: &mut self.http,
-            table: &mut self.table,
-            hooks: &mut self.denied_http,
-        }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.guest_http }
     }
 }
 

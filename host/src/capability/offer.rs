@@ -23,9 +23,11 @@ pub(crate) fn offer(name: &str, grants: &[Grant], has_disk: bool) -> Offer {
     let has_variable = grants.iter().any(|grant| matches!(grant, Grant::Env(_)));
     let has_directory = grants.iter().any(|grant| matches!(grant, Grant::Directory(_)));
     let has_speech = grants.iter().any(|it| matches!(it, Grant::Speech | Grant::Model(_)));
+    let has_host = grants.iter().any(|it| matches!(it, Grant::Http(_)));
     match package {
         "pframe:audio" if !has_speech => Offer::Denied("no recognition of speech"),
         "wasi:sockets" => Offer::Denied("no network"),
+        "wasi:http" if has_host => Offer::StandIn("requests to the hosts that were granted"),
         "wasi:http" => Offer::Denied("no requests"),
         "wasi:filesystem" if has_disk && has_directory => Offer::StandIn(
             "a private /scratch, the directories granted by `dir` to read, and nothing else",
@@ -95,6 +97,10 @@ mod tests {
         assert!(matches!(offer(files, &[], true), Offer::StandIn(_)));
         let directory = [Grant::Directory("corpus".into())];
         assert!(matches!(offer(files, &directory, false), Offer::StandIn(_)));
-        assert_ne!(offer("wasi:http/outgoing-handler@0.2.6", &grants, false), Offer::Open);
+        let http = "wasi:http/outgoing-handler@0.2.6";
+        assert!(matches!(offer(http, &grants, false), Offer::Denied(_)));
+        let hosts = [Grant::Http("api.example.org".parse().unwrap())];
+        assert!(matches!(offer(http, &hosts, false), Offer::StandIn(_)));
+        assert!(matches!(offer("wasi:sockets/tcp@0.2.6", &hosts, false), Offer::Denied(_)));
     }
 }

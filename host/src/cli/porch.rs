@@ -205,9 +205,12 @@ fn grantable_environment(config: &Config) -> BTreeMap<String, String> {
     let grants = config.tenants.values().flat_map(|tenant| &tenant.grants);
     let names = grants.filter_map(|grant| match grant {
         Grant::Env(name) => Some(name.clone()),
-        Grant::Clock | Grant::Random | Grant::Speech | Grant::Model(_) | Grant::Directory(_) => {
-            None
-        }
+        Grant::Clock
+        | Grant::Random
+        | Grant::Speech
+        | Grant::Model(_)
+        | Grant::Directory(_)
+        | Grant::Http(_) => None,
     });
     names.filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?))).collect()
 }

@@ -32,6 +32,7 @@ use crate::executor::{
 use crate::inbox::Inbox;
 use crate::inference::{Inference, InferenceSettings};
 use crate::machine::Machine;
+use crate::outside::{Names, Outside};
 use crate::process::errand::ErrandProgram;
 use crate::process::group;
 use crate::process::scratch::ScratchMaker;
@@ -64,6 +65,7 @@ pub struct EngineBuilder {
     scheduler: Option<SchedulerKind>,
     isolation: Option<Isolation>,
     stdin: Stream,
+    names: Names,
     reporters: Vec<Box<dyn Reporter>>,
 }
 
@@ -147,6 +149,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Resolves the names of hosts as a test says: each look-up of a name takes its next address, and the last one stays.
+    #[cfg(feature = "scripted")]
+    pub fn names(mut self, names: BTreeMap<String, Vec<std::net::IpAddr>>) -> Self {
+        self.names = Names::Told(names.into());
+        self
+    }
+
     /// Adds somebody who sees every record.
     pub fn reporter(mut self, reporter: Box<dyn Reporter>) -> Self {
         self.reporters.push(reporter);
@@ -212,6 +221,7 @@ impl EngineBuilder {
             scratch,
             recordings: Arc::new(recordings),
             inference: Arc::new(Inference::new(inference)),
+            outside: Outside::new(std::mem::take(&mut self.names)),
             registry: Arc::new(Registry::new(sandbox.clone(), settings)),
             sandbox,
             stdin,
@@ -265,6 +275,7 @@ impl Prepared {
             directories: Arc::clone(&workbench.directories),
             recordings: Arc::clone(&workbench.recordings),
             inference: Arc::clone(&workbench.inference),
+            outside: workbench.outside.clone(),
             logs: state.logs,
             environment: builder.environment,
             inbox: Arc::clone(&inbox),

@@ -20,6 +20,7 @@ use crate::data::stdin::Stdin;
 use crate::executor::Directories;
 use crate::inference::Inference;
 use crate::machine::Machine;
+use crate::outside::Outside;
 use crate::process::scratch::ScratchMaker;
 use crate::recording::Recordings;
 use crate::registry::Registry;
@@ -73,6 +74,8 @@ pub(crate) struct Workbench {
     pub(super) inference: Arc<Inference>,
     /// An input, where a job names it as one.
     pub(super) stdin: Stdin,
+    /// The network.
+    pub(super) outside: Outside,
     pub(super) base_dir: PathBuf,
     pub(super) tasks: RwLock<BTreeMap<TaskName, Arc<Task>>>,
 }

@@ -14,6 +14,7 @@ use pframe_core::scheduler::{Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 
 use super::Site;
+use super::http::http_grant;
 use super::speech::speech_grant;
 use crate::capability::Granted;
 use crate::capability::directories::Files;
@@ -173,13 +174,14 @@ pub(super) fn granted(site: &Site, start: &Start) -> Result<Granted, Fault> {
         accepted_at: start.job.accepted_at,
         seed: format!("{}/{}", start.job.id, start.attempt.step),
         speech: speech_grant(&start.job.grants),
+        http: http_grant(&start.job.grants),
     };
     for grant in start.job.grants.iter() {
         match grant {
             Grant::Clock => granted.clock = true,
             Grant::Random => granted.random = true,
             Grant::Env(name) => granted.environment.push((name.clone(), variable(site, name)?)),
-            Grant::Speech | Grant::Model(_) | Grant::Directory(_) => {}
+            Grant::Speech | Grant::Model(_) | Grant::Directory(_) | Grant::Http(_) => {}
         }
     }
     Ok(granted)

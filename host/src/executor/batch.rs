@@ -17,7 +17,9 @@ use pframe_core::scheduler::{Message, Outcome, Start, Work};
 use super::Site;
 use super::assignment::{files, granted, has_files, outcome, prepare, writer};
 use super::host_work;
+use super::http::LocalHttp;
 use super::speech::{Caller, LocalSpeech, put_off};
+use crate::capability::Services;
 use crate::capability::directories::Files;
 use crate::capability::input::Medium;
 use crate::capability::output::SharedOutput;
@@ -74,6 +76,8 @@ async fn perform(
     let talk = Capture::default();
     let caller = Caller::new(site, start);
     let speech = caller.account.clone();
+    let http = LocalHttp::new(site, start);
+    let requests = http.account();
     let order = Order {
         assignment: prepared.assignment,
         parameters: Arc::clone(&start.job.parameters),
@@ -81,13 +85,17 @@ async fn perform(
         granted: granted(site, start)?,
         files,
         stop,
-        progress: Box::new(ProgressSink::new(&site.progress, start.attempt.clone())),
-        speech: Box::new(LocalSpeech(caller)),
+        services: Services {
+            progress: Box::new(ProgressSink::new(&site.progress, start.attempt.clone())),
+            speech: Box::new(LocalSpeech(caller)),
+            http: Box::new(http),
+        },
         output: SharedOutput::new(writer(site, start), start.job.limits.output),
         talk: talk.clone(),
     };
     let result = run(&site.sandbox, &task, order, usage).await;
     usage.speech = speech.total();
+    usage.http = requests.total();
     if let Err(fault) = &result
         && let Some(after) = speech.put_off(fault)
     {

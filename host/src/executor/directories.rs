@@ -46,7 +46,12 @@ impl Directories {
     pub(crate) fn open(&self, grants: &[Grant]) -> Result<Vec<Directory>, Fault> {
         let names = grants.iter().filter_map(|grant| match grant {
             Grant::Directory(name) => Some(name),
-            Grant::Env(_) | Grant::Clock | Grant::Random | Grant::Speech | Grant::Model(_) => None,
+            Grant::Env(_)
+            | Grant::Clock
+            | Grant::Random
+            | Grant::Speech
+            | Grant::Model(_)
+            | Grant::Http(_) => None,
         });
         names.map(|name| self.open_one(name)).collect()
     }

@@ -11,6 +11,7 @@ mod directories;
 mod driver;
 mod handover;
 mod host_work;
+mod http;
 mod logs;
 mod processes;
 mod sent;
@@ -37,6 +38,7 @@ use crate::data::publish::{publish, publish_folder};
 use crate::data::results::ResultStore;
 use crate::inbox::Inbox;
 use crate::inference::Inference;
+use crate::outside::Outside;
 use crate::process::scratch::ScratchMaker;
 use crate::recording::Recordings;
 use crate::registry::Registry;
@@ -68,6 +70,8 @@ pub(crate) struct Site {
     pub(crate) recordings: Arc<Recordings>,
     /// Recognises speech.
     pub(crate) inference: Arc<Inference>,
+    /// Sends requests over HTTP.
+    pub(crate) outside: Outside,
     pub(crate) logs: Option<LogStore>,
     /// Values of the environment variables that some tenant may be granted.
     pub(crate) environment: BTreeMap<String, String>,

@@ -11,6 +11,7 @@ use pframe_core::scheduler::{Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 
 use super::assignment::Unchanged;
+use super::http::HttpLine;
 use super::speech::SpeechLine;
 use crate::capability::progress::ProgressSink;
 use crate::data::results::ResultWriter;
@@ -33,6 +34,7 @@ pub(super) struct Sent {
     pub(super) pieces_fetched: usize,
     pub(super) progress: ProgressSink,
     pub(super) speech: SpeechLine,
+    pub(super) http: HttpLine,
 }
 
 impl Sent {

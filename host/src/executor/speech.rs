@@ -32,7 +32,12 @@ pub(super) fn speech_grant(grants: &[Grant]) -> SpeechGrant {
     }
     let name = |grant: &Grant| match grant {
         Grant::Model(name) => Some(name.clone()),
-        Grant::Speech | Grant::Env(_) | Grant::Clock | Grant::Random | Grant::Directory(_) => None,
+        Grant::Speech
+        | Grant::Env(_)
+        | Grant::Clock
+        | Grant::Random
+        | Grant::Directory(_)
+        | Grant::Http(_) => None,
     };
     let names: Vec<_> = grants.iter().filter_map(name).collect();
     if names.is_empty() { SpeechGrant::Denied } else { SpeechGrant::Only(names) }

@@ -10,7 +10,7 @@ use pframe_core::event::{AfterFailure, Event, Output, Record};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, JobId, TenantName};
 use pframe_core::job::{Chunking, JobSpec, Requirements, Slice, Source, SourcePlace, TaskRef};
-use pframe_core::limits::{Limits, SpeechUsage, Usage};
+use pframe_core::limits::{HttpUsage, Limits, SpeechUsage, Usage};
 use pframe_core::policy::{OnFailure, RetryPolicy};
 use pframe_core::report::{JobReport, Report};
 use pframe_core::units::{ByteSize, Fuel, Timestamp};
@@ -114,6 +114,7 @@ fn usage() -> Usage {
         output_bytes: ByteSize::kib(3),
         calls_denied: 0,
         speech: SpeechUsage::default(),
+        http: HttpUsage::default(),
     }
 }
 

@@ -27,11 +27,9 @@ use crate::capability::bindings::pframe::task::types::{Failure, Span, Unit};
 use crate::capability::directories::Files;
 use crate::capability::input::{ChunkHandle, Part, PartialsHandle, SourceHandle, Supply};
 use crate::capability::output::SharedOutput;
-use crate::capability::progress::Progress;
 use crate::capability::scratch::{is_full, left_result};
-use crate::capability::speech::SpeechService;
 use crate::capability::stdio::{Capture, GuestStdio};
-use crate::capability::{Capabilities, Granted, Guest};
+use crate::capability::{Capabilities, Granted, Guest, Services};
 use crate::data::results::Finished;
 
 /// Lines of stderr that a fault carries.
@@ -64,8 +62,7 @@ pub(crate) struct Order {
     /// The attempt's directories.
     pub(crate) files: Files,
     pub(crate) stop: Stop,
-    pub(crate) progress: Box<dyn Progress>,
-    pub(crate) speech: Box<dyn SpeechService>,
+    pub(crate) services: Services,
     pub(crate) output: SharedOutput,
     pub(crate) talk: Capture,
 }
@@ -122,8 +119,7 @@ impl<'a> Attempt<'a> {
             parameters,
             order.files,
             output,
-            order.progress,
-            order.speech,
+            order.services,
         );
         let state = AttemptState::new(capabilities, watch);
         let store = store(sandbox, state).map_err(|error| bug(&error))?;

@@ -3,7 +3,7 @@
 //! Owns: everything that the worker's two threads share: one reads the line and beats, the other runs guests.
 //! Never: waits for the host while it holds a lock that the reading thread needs to hear the host.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use pframe_core::fault::{Code, Fault};
 
+use super::http::Listener;
 use super::protocol::{FromWorker, Piece, RunOrder, ToWorker};
 use crate::capability::speech::{self, KnownModel, SpeechError};
 use crate::data::source::{Bytes, SourceReader};
@@ -47,6 +48,8 @@ pub(super) struct Desk {
     state: Mutex<State>,
     changed: Condvar,
     outgoing: Mutex<Held>,
+    /// Requests over HTTP that are under way.
+    calls: Mutex<BTreeMap<u32, Listener>>,
 }
 
 #[derive(Default)]
@@ -72,7 +75,7 @@ impl Desk {
     pub(super) fn new(line: OwnedFd) -> Self {
         let held = Held { outgoing: Outgoing::default(), since: Instant::now() };
         let (state, outgoing) = (Mutex::default(), Mutex::new(held));
-        Self { line, state, changed: Condvar::new(), outgoing }
+        Self { line, state, changed: Condvar::new(), outgoing, calls: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -81,6 +84,20 @@ impl Desk {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn calls(&self) -> MutexGuard<'_, BTreeMap<u32, Listener>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on somebody listens for this call.
+    pub(super) fn begin_call(&self, call: u32, listener: Listener) {
+        self.calls().insert(call, listener);
+    }
+
+    /// Nobody does any more.
+    pub(super) fn end_call(&self, call: u32) {
+        self.calls().remove(&call);
     }
 
     fn line(&self) -> BorrowedFd<'_> {
@@ -168,6 +185,7 @@ impl Desk {
             let _ =
                 self.send(&FromWorker::Refused((&Fault::new(Code::Protocol).detail(what)).into()));
         }
+        self.calls().clear();
         let mut state = self.state();
         state.is_closed = true;
         if let Some((_, stop)) = &state.working {
@@ -226,6 +244,12 @@ impl Desk {
             }
             ToWorker::Transcribed(answer) => self.state().reply = Some(Reply::Transcribed(answer)),
             ToWorker::Models(models) => self.state().reply = Some(Reply::Models(models)),
+            ToWorker::Http { call, told } => {
+                // A call that has ended here is told nothing any more.
+                if !self.calls().get(&call).is_none_or(|listener| listener.hear(told)) {
+                    return Err(FrameError::Malformed("more of a response than was asked for"));
+                }
+            }
         }
         self.changed.notify_all();
         Ok(())

@@ -5,6 +5,8 @@
 //! Never: opens anything by path, decides anything about a job, or goes on without its jail.
 
 mod desk;
+pub(crate) mod exchange;
+mod http;
 pub(crate) mod protocol;
 mod remote;
 mod serve;

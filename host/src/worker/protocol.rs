@@ -10,6 +10,7 @@ use pframe_core::limits::{Limits, Usage};
 use pframe_core::units::ByteSize;
 use serde::{Deserialize, Serialize};
 
+use super::exchange::{HttpSaid, HttpTold};
 use crate::capability::Granted;
 use crate::capability::input::Medium;
 use crate::capability::speech::{Answer, KnownModel, Question, SpeechError};
@@ -51,6 +52,12 @@ pub(crate) enum ToWorker {
     Transcribed(Result<Answer, SpeechError>),
     /// The answer to [`FromWorker::Models`].
     Models(Result<Vec<KnownModel>, SpeechError>),
+    /// How a request over HTTP goes on.
+    Http {
+        /// Which.
+        call: u32,
+        told: HttpTold,
+    },
 }
 
 /// From a worker to the host.
@@ -92,6 +99,12 @@ pub(crate) enum FromWorker {
     Transcribe(Box<Question>),
     /// The worker asks which models there are.
     Models,
+    /// A request over HTTP for the order it works on.
+    Http {
+        /// Counted in each worker.
+        call: u32,
+        said: HttpSaid,
+    },
 }
 
 /// How an order ended.

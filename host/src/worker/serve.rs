@@ -19,8 +19,10 @@ use pframe_core::limits::Usage;
 use pframe_core::units::ByteSize;
 
 use super::desk::{Desk, Ordered, open};
+use super::http::RemoteHttp;
 use super::protocol::{Ending, FromWorker, OrderedWork, RunOrder, ToWorker};
 use super::remote::{RemoteOutput, RemoteProgress, RemoteSpeech, RemoteSupply};
+use crate::capability::Services;
 use crate::capability::directories::{Directory, Files};
 use crate::capability::input::ChunkHandle;
 use crate::capability::output::SharedOutput;
@@ -36,6 +38,11 @@ use crate::sandbox::{Assignment, Order, Product, Sandbox, SandboxSettings, Stop,
 
 /// Sandboxes that a worker reserves room for: one runs, the one before may still be cleaned up.
 const SANDBOXES: u32 = 4;
+
+/// Memory that is given back once before the last layer: more than the C library keeps for a thread (128 KiB), in blocks
+/// that it does not ask the kernel for one by one (which it does from 128 KiB on).
+const GIVEN_BACK_BLOCKS: usize = 16;
+const GIVEN_BACK_BYTES: usize = 64 << 10;
 
 /// Longer than any worker lives: no thread can be started in the place of one that ended.
 const FOR_EVER: Duration = Duration::from_hours(24 * 365);
@@ -85,6 +92,7 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     if let Ok((sandbox, _)) = &prepared {
         sandbox.ticker().start();
     }
+    settle_memory()?;
     jail.seal(phase(&files));
     let mut roots = files.directories.iter().map(|it| &it.root).chain(&files.scratch);
     let prepared = if !files.is_empty() && jail.lacks_empty_root() {
@@ -122,6 +130,18 @@ fn phase(files: &Files) -> Phase {
         (None, false) => Phase::RunWithDirectories,
         (None, true) => Phase::Run,
     }
+}
+
+/// The C library looks at a file the first time that it gives back memory which another thread than the first had asked
+/// for, and never again. After the last layer that look would end the process.
+fn settle_memory() -> io::Result<()> {
+    let settle = || {
+        let blocks: Vec<Vec<u8>> =
+            (0..GIVEN_BACK_BLOCKS).map(|_| Vec::with_capacity(GIVEN_BACK_BYTES)).collect();
+        drop(std::hint::black_box(blocks));
+    };
+    let thread = std::thread::Builder::new().name("pframe-settle".into()).spawn(settle)?;
+    thread.join().map_err(|_| io::Error::other("settling memory"))
 }
 
 /// Loads the component that this worker serves.
@@ -243,8 +263,11 @@ fn sandbox_order(
         granted,
         files,
         stop,
-        progress: Box::new(RemoteProgress::new(desk)),
-        speech: Box::new(RemoteSpeech::new(desk)),
+        services: Services {
+            progress: Box::new(RemoteProgress::new(desk)),
+            speech: Box::new(RemoteSpeech::new(desk)),
+            http: Box::new(RemoteHttp::new(desk)),
+        },
         output: SharedOutput::new(RemoteOutput::new(desk), limits.output),
         talk,
     })

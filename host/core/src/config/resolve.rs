@@ -131,10 +131,17 @@ impl Config {
     }
 }
 
-/// Who may use all models may ask for one.
+/// Who may use all models may ask for one, and who may reach many hosts for some of them.
 fn is_allowed(grant: &Grant, allowed: &[Grant]) -> bool {
-    let is_model = matches!(grant, Grant::Model(_));
-    allowed.contains(grant) || is_model && allowed.contains(&Grant::Speech)
+    match grant {
+        Grant::Model(_) => allowed.contains(grant) || allowed.contains(&Grant::Speech),
+        Grant::Http(asked) => {
+            allowed.iter().any(|grant| matches!(grant, Grant::Http(hosts) if hosts.covers(asked)))
+        }
+        Grant::Env(_) | Grant::Clock | Grant::Random | Grant::Speech | Grant::Directory(_) => {
+            allowed.contains(grant)
+        }
+    }
 }
 
 fn with_disk(memory: ByteSize, limits: &Limits) -> ByteSize {

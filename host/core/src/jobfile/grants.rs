@@ -1,4 +1,4 @@
-//! The written form of a grant: `clock`, `random`, `env: LANG`.
+//! The written form of a grant: `clock`, `random`, `env: LANG`, `http: api.example.org`.
 //!
 //! Owns: parsing and printing [`Grant`]s, and telling what is not available yet from what is unknown.
 //! Never: decides who may have what.
@@ -8,10 +8,11 @@ use std::str::FromStr;
 
 use super::bounds::{DIRECTORY_NAME_BYTES_MAX, ENVIRONMENT_NAME_BYTES_MAX, MODEL_NAME_BYTES_MAX};
 use crate::document::{Checker, Node, Value, closest, shown};
+use crate::hosts::HostError;
 use crate::job::Grant;
 
-const AVAILABLE: &[&str] = &["env", "clock", "random", "speech", "dir"];
-const NOT_YET: &[&str] = &["http", "keyvalue"];
+const AVAILABLE: &[&str] = &["env", "clock", "random", "speech", "dir", "http"];
+const NOT_YET: &[&str] = &["keyvalue"];
 
 /// Why a text is not a grant, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,7 @@ impl fmt::Display for Grant {
             Self::Speech => f.write_str("speech"),
             Self::Model(name) => write!(f, "speech: {name}"),
             Self::Directory(name) => write!(f, "dir: {name}"),
+            Self::Http(hosts) => write!(f, "http: {hosts}"),
         }
     }
 }
@@ -67,6 +69,7 @@ impl FromStr for Grant {
             ("speech", "") => Ok(Self::Speech),
             ("speech", name) => model(name),
             ("dir", name) => directory(name),
+            ("http", hosts) => http(hosts),
             ("clock" | "random", _) => Err(GrantError::new(
                 format!("grant `{kind}` takes no value"),
                 "delete what follows it",
@@ -84,7 +87,7 @@ fn unknown(kind: &str) -> GrantError {
     let advice = match closest(kind, AVAILABLE.iter().chain(NOT_YET).copied()) {
         Some(known) => format!("did you mean `{known}`?"),
         None => {
-            "grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL` and `dir: NAME`"
+            "grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME` and `http: HOST`"
                 .to_owned()
         }
     };
@@ -144,6 +147,15 @@ fn model(name: &str) -> Result<Grant, GrantError> {
     Err(GrantError::new(message, "write for example `speech: base`, or `speech` for all models"))
 }
 
+/// Hosts that requests may go to.
+fn http(hosts: &str) -> Result<Grant, GrantError> {
+    let refuse = |error: &dyn fmt::Display| {
+        let advice = "write for example `http: api.example.org` or `http: *.example.org:8443`";
+        GrantError::new(format!("grant `http`: {error}"), advice)
+    };
+    hosts.parse().map(Grant::Http).map_err(|error: HostError| refuse(&error))
+}
+
 /// Reads a list of grants; `env: LANG` may also be written without quotes, as a mapping of one entry.
 pub(crate) fn grants(checker: &mut Checker<'_>, node: &Node) -> Vec<Grant> {
     let items = checker.items(node, "a list of grants").unwrap_or_default();
@@ -177,7 +189,15 @@ mod tests {
 
     #[test]
     fn a_grant_survives_printing() {
-        for text in ["clock", "random", "env: LANG", "speech", "speech: base.en", "dir: corpus"] {
+        for text in [
+            "clock",
+            "random",
+            "env: LANG",
+            "speech",
+            "speech: base.en",
+            "dir: corpus",
+            "http: *.a.org:81",
+        ] {
             assert_eq!(text.parse::<Grant>().map(|grant| grant.to_string()), Ok(text.to_owned()));
         }
     }
@@ -208,14 +228,12 @@ mod tests {
     #[test]
     fn what_is_planned_is_told_from_what_is_unknown() {
         let error = |text: &str| text.parse::<Grant>().unwrap_err().to_string();
-        assert!(
-            error("http: api.example.org")
-                .starts_with("grant `http` is not available in this version")
-        );
+        assert!(error("dir: /data").starts_with("grant `dir` is not available in this version"));
+        assert!(error("http: https://a.org").starts_with("grant `http`: a host stands alone"));
         assert_eq!(error("clok"), "unknown grant `clok`; did you mean `clock`?");
         assert_eq!(
             error("root"),
-            "unknown grant `root`; grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL` and `dir: NAME`"
+            "unknown grant `root`; grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME` and `http: HOST`"
         );
     }
 }

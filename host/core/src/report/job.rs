@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::fault::{Code, Fault};
 use crate::ids::{AttemptId, Step};
 use crate::job::JobSpec;
-use crate::limits::{SpeechUsage, Usage};
+use crate::limits::{HttpUsage, SpeechUsage, Usage};
 use crate::state::{JobState, Progress};
 use crate::units::{ByteSize, Fuel, Timestamp};
 
@@ -69,6 +69,8 @@ pub struct JobReport {
     pub calls_denied: u64,
     /// What recognition of speech took, for all attempts.
     pub speech: SpeechUsage,
+    /// What requests over HTTP took, for all attempts.
+    pub http: HttpUsage,
     /// Size of the result.
     pub result_bytes: Option<ByteSize>,
     /// True once the result stands where the job wanted it.
@@ -110,6 +112,7 @@ impl JobReport {
             output_bytes: ByteSize::ZERO,
             calls_denied: 0,
             speech: SpeechUsage::default(),
+            http: HttpUsage::default(),
             result_bytes: None,
             is_published: false,
             fault: None,
@@ -169,6 +172,7 @@ impl JobReport {
         self.input_bytes.0 = self.input_bytes.0.saturating_add(usage.input_bytes.0);
         self.output_bytes.0 = self.output_bytes.0.saturating_add(usage.output_bytes.0);
         self.calls_denied += u64::from(usage.calls_denied);
+        self.http.add(usage.http);
         self.speech.audio = self.speech.audio.saturating_add(usage.speech.audio);
         self.speech.cpu = self.speech.cpu.saturating_add(usage.speech.cpu);
     }

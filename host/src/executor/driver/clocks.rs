@@ -48,6 +48,7 @@ impl Driver {
             usage.memory_peak = usage.memory_peak.min(sent.start.job.limits.memory);
             usage.queued = queued.saturating_sub(usage.wall);
             usage.speech = sent.speech.total();
+            usage.http = sent.http.total();
             let (start, outcome) = sent.outcome(ending);
             self.end(start, usage, outcome);
         }

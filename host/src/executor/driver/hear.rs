@@ -109,6 +109,14 @@ impl Driver {
             }
             FromWorker::Fetch { from, count } => self.fetch(from, count)?,
             FromWorker::Transcribe(question) => self.transcribe(*question)?,
+            FromWorker::Http { call, said } => {
+                let (bell, began) = (self.bell.clone(), worker.since);
+                // What ended took its requests along; the worker may hear of that later than it speaks of one.
+                if let Some(front) = self.sent.front_mut() {
+                    front.http.hear(call, said, began, move || bell.ring()).map_err(against)?;
+                }
+                self.pass_http()?;
+            }
             FromWorker::Models => {
                 let front = self.sent.front();
                 let front = front.ok_or_else(|| against("a question without an order"))?;
@@ -210,6 +218,16 @@ impl Driver {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Tells the worker how its requests go on.
+    pub(super) fn pass_http(&mut self) -> Result<(), Loss> {
+        while self.worker.is_some() {
+            let told = self.sent.front_mut().and_then(|front| front.http.told());
+            let Some((call, told)) = told else { return Ok(()) };
+            self.reply(&ToWorker::Http { call, told }, Vec::new())?;
+        }
+        Ok(())
     }
 
     fn reply(&mut self, answer: &ToWorker, descriptors: Vec<OwnedFd>) -> Result<(), Loss> {

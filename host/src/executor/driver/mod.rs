@@ -20,10 +20,9 @@ use pframe_core::scheduler::{Message, Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use super::assignment::{
-    JobSources, Unchanged, bytes, files, granted, has_files, open, writer,
-};
+use super::assignment::{JobSources, Unchanged, bytes, files, granted, has_files, open, writer};
 use super::handover::Found;
+use super::http::HttpLine;
 use super::processes::{Assigned, Floor, Post, Served};
 use super::sent::Sent;
 use super::speech::SpeechLine;
@@ -201,6 +200,7 @@ impl Driver {
     fn turn(&mut self) -> Result<(), Loss> {
         self.pass_stops();
         self.pass_transcripts()?;
+        self.pass_http()?;
         self.fill()?;
         self.recall_when_late();
         self.wait_and_hear()?;
@@ -273,6 +273,7 @@ impl Driver {
             pieces_fetched: 0,
             progress: ProgressSink::new(&site.progress, start.attempt.clone()),
             speech: SpeechLine::new(site, start),
+            http: HttpLine::new(site, start),
         };
         let is_first = self.sent.is_empty();
         // All attempts in one worker are of one job's shape, but perhaps of two jobs with other limits: the larger counts.
@@ -486,8 +487,8 @@ impl Driver {
             return;
         }
         if let Some(mut front) = self.sent.pop_front() {
-            let speech = front.speech.total();
-            let usage = Usage { wall, cpu, fuel_at_least: true, speech, ..Usage::default() };
+            let (speech, http) = (front.speech.total(), front.http.total());
+            let usage = Usage { wall, cpu, fuel_at_least: true, speech, http, ..Usage::default() };
             // Whoever asked for the end is answered with his own words.
             let fault = front.stopped.map_or(loss.fault, |(_, fault)| fault);
             self.end(front.start, usage, Err(fault));

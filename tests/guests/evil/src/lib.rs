@@ -7,6 +7,7 @@ mod compute;
 mod end;
 mod host;
 mod outside;
+mod web;
 mod write;
 
 use pframe_guest::{Chunk, Failure, Handler, Output};
@@ -104,6 +105,10 @@ pub enum Deed {
     Net,
     /// Asks the cloud's metadata service, the machine itself and a public name by HTTP, and writes what it got.
     Http,
+    /// Sends the requests that the chunk lists as JSON, and writes what came of each, one a line.
+    Fetch,
+    /// Sends the chunk's first request `n` times at once, and writes how often each outcome came.
+    FetchMany,
     /// Opens and lists files of the host, and writes what it got, one a line.
     Fs,
 
@@ -165,6 +170,8 @@ impl Handler for Evil {
             Deed::Clock => outside::clock(output),
             Deed::Net => outside::net(output),
             Deed::Http => outside::http(output),
+            Deed::Fetch => web::fetch(chunk, output),
+            Deed::FetchMany => web::fetch_many(chunk, output, n),
             Deed::Fs => outside::files(output),
             Deed::ReadOob => host::read_beyond(chunk, output),
             Deed::ReadHuge => host::read_huge(chunk, output),
