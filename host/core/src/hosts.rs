@@ -3,8 +3,8 @@
 //! Owns: the written form of such a pattern, what it matches, and whether one pattern allows all that another does.
 //! Never: resolves a name, or knows which addresses are private.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
