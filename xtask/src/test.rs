@@ -45,6 +45,7 @@ const IN_PROCESSES: &[&str] = &[
     "recordings",
     "resume",
     "scratch",
+    "sources",
     "speech",
     "streams",
     "whisper",

@@ -140,6 +140,7 @@ codes! {
     WorkerStuck = 410, Machine, AfterLoss, "machine.worker_stuck", "the worker process stopped answering", "none needed: it runs again in a fresh worker";
     Protocol = 411, Machine, AfterLoss, "machine.protocol", "the worker process did not keep to the protocol", "none needed: it runs again in a fresh worker; a component that does this twice is stopped";
     Busy = 414, Machine, WhenFree, "machine.busy", "too much work of this tenant waits already", "none needed: it runs again when there is room; `speech.max_queued` says how much may wait";
+    Network = 415, Machine, ByPolicy, "machine.network", "a source could not be fetched", "check that its host can be reached from here; another attempt may get through";
     Quarantined = 412, Task, Never, "task.quarantined", "the component is quarantined: it took two worker processes down with it", "look at the faults of its earlier attempts; a host that starts anew forgets it";
     RecogniserFailed = 413, Machine, ByPolicy, "machine.recogniser", "speech recognition failed", "see the message; another attempt gets another process";
     Bug = 501, Host, Never, "host.bug", "the host itself failed", "please report this, with the message above";

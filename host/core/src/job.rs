@@ -348,7 +348,10 @@ impl Source {
     pub fn stored(&self) -> Option<Digest> {
         match self.place {
             SourcePlace::Stored { sha256 } => Some(sha256),
-            SourcePlace::File { .. } | SourcePlace::Inline(_) | SourcePlace::Job(_) => None,
+            SourcePlace::File { .. }
+            | SourcePlace::Inline(_)
+            | SourcePlace::Job(_)
+            | SourcePlace::Web { .. } => None,
         }
     }
 }
@@ -368,11 +371,30 @@ pub enum SourcePlace {
     Inline(Arc<[u8]>),
     /// The result of this job, which has not completed yet; its size is not known.
     Job(JobId),
+    /// A file behind a URL.
+    Web {
+        /// With everything that is asked for, secrets among it.
+        url: String,
+        /// What it was at acceptance.
+        version: WebVersion,
+    },
     /// A large result of another job, in the results store.
     Stored {
         /// Names the file.
         sha256: Digest,
     },
+}
+
+/// How a file behind a URL is known again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WebVersion {
+    /// By its tag (`ETag`); it can be read by ranges.
+    Tag(String),
+    /// By its date (`Last-Modified`); it can be read by ranges.
+    Modified(String),
+    /// By its content: its server gives it only as a whole, or says nothing of versions.
+    Whole(Digest),
 }
 
 /// The handler behind an accepted job.

@@ -313,7 +313,7 @@ fn input_is_exactly_one_thing() {
           advice: name at least one file or pattern"#]],
     );
     check(
-        "input_data: { files: [\"\", 1, [], \"a\\0b\", \"http://169.254.169.254/x\"] }",
+        "input_data: { files: [\"\", 1, [], \"a\\0b\", \"ftp://169.254.169.254/x\"] }",
         &expect![[r#"
             jobs.yaml:5:27: error[PF101]: the text is empty
               in: jobs[0].input_data.files[0]
@@ -321,9 +321,9 @@ fn input_is_exactly_one_thing() {
               in: jobs[0].input_data.files[2]
             jobs.yaml:5:38: error[PF101]: a zero byte in the text
               in: jobs[0].input_data.files[3]
-            jobs.yaml:5:46: error[PF101]: `http://169.254.169.254/x` is a URL, not a path
+            jobs.yaml:5:46: error[PF101]: `ftp://169.254.169.254/x` is a URL, not a path
               in: jobs[0].input_data.files[4]
-              advice: fetch it first and name the file"#]],
+              advice: inputs alone are fetched (`http://`, `https://`), and results are written to files; name a file here"#]],
     );
     check(
         "input_data: { bytes: \"not base64!\" }",

@@ -270,22 +270,22 @@ fn j14_a_component_is_a_path_and_never_an_address() {
     check_file(
         task("file:///etc/passwd"),
         &expect![[r#"
-        jobs.yaml:2:26: error[PF101]: `file:///etc/passwd` is a URL, not a path
-          in: tasks.t.component
-          advice: fetch it first and name the file
-        jobs.yaml:3:7: error[PF101]: there are no jobs
-          in: jobs
-          advice: list at least one"#]],
+            jobs.yaml:2:26: error[PF101]: `file:///etc/passwd` is a URL, not a path
+              in: tasks.t.component
+              advice: inputs alone are fetched (`http://`, `https://`), and results are written to files; name a file here
+            jobs.yaml:3:7: error[PF101]: there are no jobs
+              in: jobs
+              advice: list at least one"#]],
     );
     check_file(
         task("http://169.254.169.254/"),
         &expect![[r#"
-        jobs.yaml:2:26: error[PF101]: `http://169.254.169.254/` is a URL, not a path
-          in: tasks.t.component
-          advice: fetch it first and name the file
-        jobs.yaml:3:7: error[PF101]: there are no jobs
-          in: jobs
-          advice: list at least one"#]],
+            jobs.yaml:2:26: error[PF101]: `http://169.254.169.254/` is a URL, not a path
+              in: tasks.t.component
+              advice: inputs alone are fetched (`http://`, `https://`), and results are written to files; name a file here
+            jobs.yaml:3:7: error[PF101]: there are no jobs
+              in: jobs
+              advice: list at least one"#]],
     );
     check_file(
         task("a\\0b"),

@@ -183,6 +183,7 @@ impl Capabilities {
                 Err(self.end(Fault::new(Code::InputChanged).detail(what)))
             }
             Err(ReadProblem::Io(what)) => Err(self.end(Fault::new(Code::InputOutput).detail(what))),
+            Err(ReadProblem::Fetch(fault)) => Err(self.end(fault)),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName, TenantName};
-use pframe_core::job::{JobFile, JobSpec};
+use pframe_core::job::{JobFile, JobSpec, SourcePlace, WebVersion};
 use pframe_core::jobfile;
 use pframe_core::resources::Capacity;
 use pframe_core::units::Timestamp;
@@ -153,9 +153,16 @@ pub(super) fn key(planned: &[Planned]) -> String {
 }
 
 fn without_disk(mut source: pframe_core::job::Source) -> pframe_core::job::Source {
-    if let pframe_core::job::SourcePlace::File { modified_ns, .. } = &mut source.place {
-        *modified_ns = 0;
-        source.size = 0;
+    match &mut source.place {
+        SourcePlace::File { modified_ns, .. } => {
+            *modified_ns = 0;
+            source.size = 0;
+        }
+        SourcePlace::Web { version, .. } => {
+            *version = WebVersion::Modified(String::new());
+            source.size = 0;
+        }
+        SourcePlace::Inline(_) | SourcePlace::Job(_) | SourcePlace::Stored { .. } => {}
     }
     source
 }

@@ -16,9 +16,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::source::{modified_ns_of, open_regular};
 use super::stdin::Stdin;
+use super::web::{TenantWeb, is_url};
 
 /// Inputs of one job at most.
 const SOURCES_MAX: usize = 1_000_000;
+/// Of these, those that are fetched: each is asked for once before anything runs.
+const URLS_MAX: usize = 1000;
 /// Folders below a pattern's fixed part at most: a bound on the search.
 const FOLDERS_MAX: usize = 100_000;
 /// Bytes of a pinned file that are in memory at once.
@@ -29,6 +32,7 @@ pub(crate) fn resolve(
     request: &InputRequest,
     base: &Path,
     stdin: &Stdin,
+    web: &TenantWeb,
 ) -> Result<Vec<Source>, Fault> {
     match request {
         InputRequest::Text(text) => Ok(vec![inline("text", "text/plain", text.as_bytes())]),
@@ -36,7 +40,7 @@ pub(crate) fn resolve(
         InputRequest::Json(value) => {
             Ok(vec![inline("json", "application/json", value.to_string().as_bytes())])
         }
-        InputRequest::Files(asked) => files(asked, base, stdin),
+        InputRequest::Files(asked) => files(asked, base, stdin, web),
         InputRequest::Jobs(jobs) => Ok(jobs.iter().map(result_of).collect()),
     }
 }
@@ -56,12 +60,28 @@ fn result_of(job: &JobId) -> Source {
     Source { name: job.to_string(), media_type: None, size: 0, place }
 }
 
-fn files(asked: &[FileRequest], base: &Path, stdin: &Stdin) -> Result<Vec<Source>, Fault> {
+fn files(
+    asked: &[FileRequest],
+    base: &Path,
+    stdin: &Stdin,
+    web: &TenantWeb,
+) -> Result<Vec<Source>, Fault> {
+    let urls = asked.iter().filter(|file| is_url(&file.path)).count();
+    if urls > URLS_MAX {
+        return Err(missing(&format!("{urls} URLs"), "more than 1,000 in one job"));
+    }
     let mut sources = Vec::new();
     for file in asked {
         let FileRequest { path: pattern, sha256: pin } = file;
         match is_pattern(pattern) && !base.join(pattern).exists() {
             _ if file.is_stdin() => sources.push(stdin.source(*pin)?),
+            _ if is_url(pattern) && pin.is_some() => {
+                return Err(missing(
+                    pattern,
+                    "a digest pins a file, and this is a URL; fetch it first",
+                ));
+            }
+            _ if is_url(pattern) => sources.push(web.measure(pattern)?),
             true if pin.is_some() => {
                 return Err(missing(pattern, "a digest pins one file, and this is a pattern"));
             }
@@ -232,7 +252,7 @@ mod tests {
 
     fn names_of(files: &[FileRequest], base: &Path) -> Result<Vec<String>, String> {
         let stdin = Stdin::new(Stream::default(), ByteSize::ZERO, base.to_owned());
-        resolve(&InputRequest::Files(files.to_vec()), base, &stdin)
+        resolve(&InputRequest::Files(files.to_vec()), base, &stdin, &TenantWeb::denied())
             .map(|sources| sources.into_iter().map(|source| source.name).collect())
             .map_err(|fault| fault.to_string().replace(base.to_str().unwrap(), "BASE"))
     }

@@ -9,3 +9,4 @@ pub(crate) mod publish;
 pub(crate) mod results;
 pub(crate) mod source;
 pub(crate) mod stdin;
+pub(crate) mod web;

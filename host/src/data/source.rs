@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use std::time::UNIX_EPOCH;
 
 use pframe_core::event::Output;
 use pframe_core::fault::{Code, Fault};
-use pframe_core::job::{Source, SourcePlace};
+use pframe_core::job::{Source, SourcePlace, WebVersion};
 
 use super::results::ResultStore;
+use super::web::{Looks, Page, TenantWeb};
 
 /// Bytes that a reader takes at once at most.
 const BLOCK_BYTES: u64 = 256 << 10;
@@ -29,6 +31,8 @@ pub(crate) enum ReadProblem {
     Changed(String),
     /// The operating system refused.
     Io(String),
+    /// The network did.
+    Fetch(Fault),
 }
 
 impl fmt::Display for ReadProblem {
@@ -37,6 +41,7 @@ impl fmt::Display for ReadProblem {
             Self::OutOfRange => f.write_str("out of range"),
             Self::Changed(what) => write!(f, "changed: {what}"),
             Self::Io(what) => f.write_str(what),
+            Self::Fetch(fault) => write!(f, "{fault}"),
         }
     }
 }
@@ -45,7 +50,12 @@ impl fmt::Display for ReadProblem {
 #[derive(Debug, Clone)]
 pub(crate) enum Bytes {
     Inline(Arc<[u8]>),
-    File { file: Arc<File>, size: u64 },
+    File {
+        file: Arc<File>,
+        size: u64,
+    },
+    /// Behind a URL, read by ranges: for a look at a few bytes.
+    Web(Arc<Looks>),
 }
 
 impl Bytes {
@@ -63,6 +73,7 @@ impl Bytes {
         match self {
             Self::Inline(bytes) => bytes.len() as u64,
             Self::File { size, .. } => *size,
+            Self::Web(looks) => looks.size(),
         }
     }
 
@@ -90,6 +101,13 @@ impl Bytes {
                     Err(error) => Err(ReadProblem::Io(error.to_string())),
                 }
             }
+            Self::Web(looks) => {
+                let range = offset..offset + length as u64;
+                looks.read(range).map_err(|fault| match fault.code {
+                    Code::InputChanged => ReadProblem::Changed(fault.detail),
+                    _ => ReadProblem::Fetch(fault),
+                })
+            }
         }
     }
 }
@@ -111,6 +129,25 @@ impl io::Read for BytesReader {
     }
 }
 
+/// Where the bytes of sources are that are no files.
+#[derive(Debug, Clone)]
+pub(crate) struct Stores {
+    /// Results of other jobs, and what came through stdin; before anything runs there may be none.
+    pub(crate) results: Option<ResultStore>,
+    pub(crate) web: TenantWeb,
+}
+
+/// How much of a source is wanted, where it has to be fetched.
+#[derive(Debug, Clone)]
+pub(crate) enum Wanted {
+    /// A few bytes here and there.
+    Looks,
+    /// These bytes, to be read without waiting.
+    Part(Range<u64>),
+    /// All of it.
+    All,
+}
+
 /// An open source.
 #[derive(Debug)]
 pub(crate) struct SourceReader {
@@ -125,7 +162,8 @@ impl SourceReader {
     pub(crate) fn open(
         sources: &Arc<[Source]>,
         index: usize,
-        results: Option<&ResultStore>,
+        stores: &Stores,
+        wanted: Wanted,
     ) -> Result<Self, Fault> {
         let source = &sources[index];
         let bytes = match &source.place {
@@ -142,8 +180,12 @@ impl SourceReader {
                 Bytes::File { file: Arc::new(file), size: source.size }
             }
             SourcePlace::Stored { sha256 } => {
-                let results = results.ok_or_else(|| without_result(source))?;
+                let results = stores.results.as_ref().ok_or_else(|| without_result(source))?;
                 Bytes::File { file: Arc::new(results.open(sha256)?), size: source.size }
+            }
+            SourcePlace::Web { url, version } => {
+                let page = Page { url: url.clone(), version: version.clone(), size: source.size };
+                fetch(&stores.web, page, wanted)?
             }
             SourcePlace::Job(_) => return Err(without_result(source)),
         };
@@ -219,6 +261,17 @@ impl SourceReader {
     }
 }
 
+fn fetch(web: &TenantWeb, page: Page, wanted: Wanted) -> Result<Bytes, Fault> {
+    let range = match (&page.version, wanted) {
+        (WebVersion::Tag(_) | WebVersion::Modified(_), Wanted::Looks) => {
+            return Ok(Bytes::Web(Arc::new(Looks::new(web.clone(), page))));
+        }
+        (_, Wanted::Part(range)) => range,
+        (_, Wanted::All | Wanted::Looks) => 0..page.size,
+    };
+    Ok(Bytes::File { file: web.fetch(&page, range)?, size: page.size })
+}
+
 fn without_result(source: &Source) -> Fault {
     Fault::new(Code::Bug)
         .detail(format!("the result of `{}` was asked for before it was made", source.name))
@@ -254,7 +307,8 @@ mod tests {
         let place = SourcePlace::Inline(bytes.into());
         let size = bytes.len() as u64;
         let source = Source { name: "text".into(), media_type: None, size, place };
-        SourceReader::open(&[source].into(), 0, None).unwrap()
+        let stores = Stores { results: None, web: TenantWeb::denied() };
+        SourceReader::open(&[source].into(), 0, &stores, Wanted::All).unwrap()
     }
 
     #[test]
@@ -285,10 +339,12 @@ mod tests {
             modified_ns: modified_ns_of(&metadata),
         };
         let sources = [Source { name: "input".into(), media_type: None, size: 6, place }].into();
-        let reader = SourceReader::open(&sources, 0, None).unwrap();
+        let stores = Stores { results: None, web: TenantWeb::denied() };
+        let reader = SourceReader::open(&sources, 0, &stores, Wanted::All).unwrap();
         std::fs::write(&path, "later!!").unwrap();
         assert_eq!(reader.verify().map_err(|fault| fault.code), Err(Code::InputChanged));
-        let reopened = SourceReader::open(&sources, 0, None).map_err(|fault| fault.code);
+        let reopened =
+            SourceReader::open(&sources, 0, &stores, Wanted::All).map_err(|fault| fault.code);
         assert_eq!(reopened.err(), Some(Code::InputChanged));
     }
 }

@@ -160,7 +160,9 @@ fn digest_of(source: &Source) -> Digest {
     match &source.place {
         SourcePlace::Stored { sha256 } => *sha256,
         SourcePlace::Inline(bytes) => Digest(Sha256::digest(bytes).into()),
-        SourcePlace::File { .. } | SourcePlace::Job(_) => unreachable!("stdin is kept aside"),
+        SourcePlace::File { .. } | SourcePlace::Job(_) | SourcePlace::Web { .. } => {
+            unreachable!("stdin is kept aside")
+        }
     }
 }
 

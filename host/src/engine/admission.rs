@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pframe_core::dependencies::{self, Tangle};
 use pframe_core::fault::{Code, Fault};
@@ -18,8 +19,13 @@ use pframe_core::units::{ByteSize, Timestamp};
 use super::workbench::Workbench;
 use crate::data::folder::check_replaceable;
 use crate::data::inputs;
+use crate::data::source::Stores;
 use crate::executor::cut;
+use crate::outside::Patience;
 use crate::sandbox::Task;
+
+/// How long the sources of a job may take to be measured, and looked at near the cuts, where they have to be fetched.
+const MEASURING_TIME_MAX: Duration = Duration::from_mins(10);
 
 /// A job to submit.
 pub type Job = JobRequest;
@@ -51,12 +57,16 @@ pub(super) fn plan(
         return Err(Fault::new(Code::ExportMissing)
             .detail("`strategy: custom` needs an exported `pframe:task/chunker@0.1.0`"));
     }
-    let inputs: Arc<[Source]> = inputs::resolve(&request.input, base, &workbench.stdin)?.into();
+    let patience = Patience::of(MEASURING_TIME_MAX);
+    let web = workbench.web.of(&request.tenant, patience);
+    let inputs: Arc<[Source]> =
+        inputs::resolve(&request.input, base, &workbench.stdin, &web)?.into();
     let is_there = !inputs.iter().any(|input| matches!(input.place, SourcePlace::Job(_)));
     let chunks = match is_there {
         true => {
             let how = (&resolved.chunking, request.overlap);
-            cut(&workbench.recordings, &inputs, how, workbench.stdin.staging())?
+            let stores = Stores { results: workbench.stdin.staging().cloned(), web };
+            cut(&workbench.recordings, &inputs, how, &stores)?
         }
         false => None,
     };
@@ -148,6 +158,9 @@ fn target(path: &str, base: &Path, kind: Target) -> Result<String, Fault> {
     let refuse = |why: &str| {
         Err(Fault::new(Code::JobFile).detail(format!("`output.path`: `{path}`: {why}")))
     };
+    if path.contains("://") {
+        return refuse("results are written to files and not sent to a URL");
+    }
     let Ok(absolute) = std::path::absolute(base.join(path)) else { return refuse("not a path") };
     match kind {
         Target::File if absolute.is_dir() => return refuse("this is a directory"),

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
-use pframe_core::config::{Config, Count, Isolation, SchedulerKind};
+use pframe_core::config::{Config, Count, Isolation, SchedulerKind, Tenant};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::TenantName;
 use pframe_core::job::CHUNKS_MAX;
@@ -26,13 +26,14 @@ use super::run::{Engine, Shared};
 use super::workbench::Workbench;
 use crate::capability::progress::ProgressBoard;
 use crate::data::stdin::{Stdin, Stream};
+use crate::data::web::Web;
 use crate::executor::{
-    Directories, Executor, ProcessExecutor, Site, ThreadExecutor, Views, WorkerProgram,
+    Directories, Executor, ProcessExecutor, Site, ThreadExecutor, Views, WorkerProgram, http_grant,
 };
 use crate::inbox::Inbox;
 use crate::inference::{Inference, InferenceSettings};
 use crate::machine::Machine;
-use crate::outside::{Names, Outside};
+use crate::outside::{Names, Outside, Reach};
 use crate::process::errand::ErrandProgram;
 use crate::process::group;
 use crate::process::scratch::ScratchMaker;
@@ -203,6 +204,8 @@ impl EngineBuilder {
             waiting_max: config.speech.queued_max as usize,
             weights: weights(&config),
         };
+        let outside = Outside::new(std::mem::take(&mut self.names));
+        let (reaches, temporary) = (reaches(&config), temporary_storage(&config));
         if self.worker_program.is_some() {
             group::settle();
         }
@@ -221,7 +224,8 @@ impl EngineBuilder {
             scratch,
             recordings: Arc::new(recordings),
             inference: Arc::new(Inference::new(inference)),
-            outside: Outside::new(std::mem::take(&mut self.names)),
+            web: Arc::new(Web::new(outside.clone(), reaches, temporary)),
+            outside,
             registry: Arc::new(Registry::new(sandbox.clone(), settings)),
             sandbox,
             stdin,
@@ -276,6 +280,7 @@ impl Prepared {
             recordings: Arc::clone(&workbench.recordings),
             inference: Arc::clone(&workbench.inference),
             outside: workbench.outside.clone(),
+            web: Arc::clone(&workbench.web),
             logs: state.logs,
             environment: builder.environment,
             inbox: Arc::clone(&inbox),
@@ -323,6 +328,12 @@ fn cores(machine: &Machine) -> u32 {
 
 fn weights(config: &Config) -> BTreeMap<TenantName, u32> {
     config.tenants.iter().map(|(name, tenant)| (name.clone(), tenant.weight)).collect()
+}
+
+/// Which hosts the sources of each tenant's jobs may come from.
+fn reaches(config: &Config) -> BTreeMap<TenantName, Reach> {
+    let reach = |tenant: &Tenant| Reach::new(&http_grant(&tenant.grants));
+    config.tenants.iter().map(|(name, tenant)| (name.clone(), reach(tenant))).collect()
 }
 
 /// The hands that the configuration asks for.

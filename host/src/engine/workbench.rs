@@ -17,6 +17,7 @@ use pframe_core::units::{ByteSize, Timestamp};
 use super::admission::{self, Job, Planned};
 use super::clock::Clock;
 use crate::data::stdin::Stdin;
+use crate::data::web::Web;
 use crate::executor::Directories;
 use crate::inference::Inference;
 use crate::machine::Machine;
@@ -76,6 +77,8 @@ pub(crate) struct Workbench {
     pub(super) stdin: Stdin,
     /// The network.
     pub(super) outside: Outside,
+    /// Fetches sources.
+    pub(super) web: Arc<Web>,
     pub(super) base_dir: PathBuf,
     pub(super) tasks: RwLock<BTreeMap<TaskName, Arc<Task>>>,
 }

@@ -3,13 +3,14 @@
 //! Owns: opening sources and earlier outputs, and checking them once more at the end.
 //! Never: talks to a guest.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use pframe_core::chunking::check_cuts;
 use pframe_core::event::Output;
 use pframe_core::fault::{Code, Fault};
-use pframe_core::job::{Grant, JobSpec};
+use pframe_core::job::{Grant, JobSpec, Slice, Source, SourcePlace};
 use pframe_core::scheduler::{Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 
@@ -20,8 +21,11 @@ use crate::capability::Granted;
 use crate::capability::directories::Files;
 use crate::capability::input::{ChunkHandle, Medium, Part, SourceHandle, Supply};
 use crate::data::results::{ResultStore, ResultWriter};
-use crate::data::source::{Bytes, SourceReader};
-use crate::sandbox::{Assignment, Product};
+use crate::data::source::{Bytes, SourceReader, Stores, Wanted};
+use crate::sandbox::{Assignment, Product, Stop};
+
+/// Inputs that are fetched whole for a handler's own chunker: each is an open file.
+const FETCHED_MAX: usize = 64;
 
 /// What an attempt runs on, and what must not have changed when it has ended.
 pub(super) struct Prepared {
@@ -45,7 +49,11 @@ impl Unchanged {
         match self {
             Self::Source(source) => source.verify(),
             Self::Sources(sources) => {
-                (0..sources.count()).try_for_each(|index| sources.open_one(index).map(drop))
+                // What was fetched was fetched as it was accepted.
+                let near = |index: &usize| !is_far(&sources.job.inputs[*index]);
+                (0..sources.count())
+                    .filter(near)
+                    .try_for_each(|index| sources.open_one(index).map(drop))
             }
             Self::Nothing => Ok(()),
         }
@@ -61,16 +69,18 @@ pub(super) fn writer(site: &Site, start: &Start) -> ResultWriter {
 }
 
 /// Opens what the attempt needs.
-pub(super) fn prepare(site: &Site, start: &Start) -> Result<Prepared, Fault> {
+pub(super) fn prepare(site: &Site, start: &Start, stop: &Stop) -> Result<Prepared, Fault> {
+    let stores = site.stores(&start.job, Some(stop));
     match &start.work {
         Work::Cut => {
-            let sources = JobSources::of(site, start);
+            let mut sources = JobSources::of(site, start, stop);
+            sources.fetch_all()?;
             let assignment = Assignment::Cut(Box::new(sources.clone()));
             Ok(Prepared { assignment, unchanged: Unchanged::Sources(sources) })
         }
         Work::Run { slice, count } => {
-            let source = open(&start.job, slice.source as usize, &site.results)?;
-            let heard = bytes(site, &start.job, &source, slice.source as usize)?;
+            let source = open_for(&start.job, *slice, &stores)?;
+            let heard = bytes(site, &start.job, &source, slice.source as usize, &stores)?;
             let chunk = ChunkHandle::new(start.attempt.clone(), *count, *slice, heard);
             let assignment = Assignment::Run(Box::new(chunk));
             Ok(Prepared { assignment, unchanged: Unchanged::Source(source) })
@@ -87,16 +97,39 @@ pub(super) fn prepare(site: &Site, start: &Start) -> Result<Prepared, Fault> {
 #[derive(Clone)]
 pub(super) struct JobSources {
     job: Arc<JobSpec>,
-    results: ResultStore,
+    stores: Stores,
+    /// Those that had to be fetched, and were.
+    fetched: BTreeMap<usize, Arc<SourceReader>>,
 }
 
 impl JobSources {
-    pub(super) fn of(site: &Site, start: &Start) -> Self {
-        Self { job: Arc::clone(&start.job), results: site.results.clone() }
+    pub(super) fn of(site: &Site, start: &Start, stop: &Stop) -> Self {
+        let stores = site.stores(&start.job, Some(stop));
+        Self { job: Arc::clone(&start.job), stores, fetched: BTreeMap::new() }
     }
 
     fn open_one(&self, index: usize) -> Result<Arc<SourceReader>, Fault> {
-        open(&self.job, index, &self.results)
+        match self.fetched.get(&index) {
+            Some(source) => Ok(Arc::clone(source)),
+            None => open(&self.job, index, &self.stores, Wanted::All),
+        }
+    }
+
+    /// Fetches what does not lie here, so that nobody waits for it who must not.
+    fn fetch_all(&mut self) -> Result<(), Fault> {
+        let far = (0..self.job.inputs.len()).filter(|index| is_far(&self.job.inputs[*index]));
+        let far: Vec<_> = far.collect();
+        if far.len() > FETCHED_MAX {
+            let what = format!(
+                "`strategy: custom` takes at most {FETCHED_MAX} inputs that have to be fetched"
+            );
+            return Err(Fault::new(Code::TooBig).detail(what));
+        }
+        for index in far {
+            let source = self.open_one(index)?;
+            self.fetched.insert(index, source);
+        }
+        Ok(())
     }
 }
 
@@ -130,9 +163,37 @@ impl Supply<Part> for StoredParts {
 pub(super) fn open(
     job: &JobSpec,
     index: usize,
-    results: &ResultStore,
+    stores: &Stores,
+    wanted: Wanted,
 ) -> Result<Arc<SourceReader>, Fault> {
-    SourceReader::open(&job.inputs, index, Some(results)).map(Arc::new)
+    SourceReader::open(&job.inputs, index, stores, wanted).map(Arc::new)
+}
+
+/// The source of one chunk, whose own bytes are there; of a recording the samples are what is read.
+pub(super) fn open_for(
+    job: &JobSpec,
+    slice: Slice,
+    stores: &Stores,
+) -> Result<Arc<SourceReader>, Fault> {
+    let wanted = match Medium::of(&job.chunking) {
+        Medium::Bytes => Wanted::Part(slice.start..slice.end),
+        Medium::Samples => Wanted::Looks,
+    };
+    open(job, slice.source as usize, stores, wanted)
+}
+
+/// True for what has to be fetched before it can be read.
+fn is_far(source: &Source) -> bool {
+    matches!(source.place, SourcePlace::Web { .. })
+}
+
+/// True where an attempt waits for the network before it begins.
+pub(super) fn is_fetched(start: &Start) -> bool {
+    match &start.work {
+        Work::Cut => start.job.inputs.iter().any(is_far),
+        Work::Run { slice, .. } => is_far(&start.job.inputs[slice.source as usize]),
+        Work::Collect { .. } => false,
+    }
 }
 
 /// What a chunk's handler is handed: the source itself, or its samples where it is cut by time.
@@ -141,12 +202,13 @@ pub(super) fn bytes(
     job: &JobSpec,
     source: &Arc<SourceReader>,
     index: usize,
+    stores: &Stores,
 ) -> Result<(Medium, Arc<SourceReader>), Fault> {
     let medium = Medium::of(&job.chunking);
     let source = match medium {
         Medium::Bytes => Arc::clone(source),
         Medium::Samples => {
-            let samples = site.recordings.open(&job.inputs, index, Some(&site.results))?.bytes();
+            let samples = site.recordings.open(&job.inputs, index, stores)?.bytes();
             let media_type = source.media_type().map(str::to_owned);
             Arc::new(SourceReader::handed_over(source.name().to_owned(), media_type, samples))
         }

@@ -15,7 +15,9 @@ use pframe_core::limits::Usage;
 use pframe_core::scheduler::{Message, Outcome, Start, Work};
 
 use super::Site;
-use super::assignment::{files, granted, has_files, outcome, prepare, writer};
+use super::assignment::{
+    Prepared, files, granted, has_files, is_fetched, outcome, prepare, writer,
+};
 use super::host_work;
 use super::http::LocalHttp;
 use super::speech::{Caller, LocalSpeech, put_off};
@@ -67,7 +69,10 @@ async fn perform(
         Fault::new(Code::Bug).detail("the component of an accepted job is not ready")
     })?;
     stage(site, start, &stop).await?;
-    let prepared = prepare(site, start)?;
+    let prepared = match is_fetched(start) {
+        false => prepare(site, start, &stop)?,
+        true => fetch(site, start, &stop).await?,
+    };
     let files = match has_files(&start.job) {
         false => Files::default(),
         // Another process makes them: nobody else on this thread waits for that.
@@ -128,11 +133,20 @@ async fn stage(site: &Site, start: &Start, stop: &Stop) -> Result<(), Fault> {
         return Ok(());
     }
     let (recordings, job) = (Arc::clone(&site.recordings), Arc::clone(&start.job));
-    let results = site.results.clone();
-    let staging =
-        tokio::task::spawn_blocking(move || recordings.open(&job.inputs, index, Some(&results)));
+    let stores = site.stores(&start.job, Some(stop));
+    let staging = tokio::task::spawn_blocking(move || recordings.open(&job.inputs, index, &stores));
     tokio::select! {
         staged = staging => staged.map_or_else(|_| Err(Fault::new(Code::Bug).detail("staging")), |staged| staged.map(drop)),
+        fault = stop.wait() => Err(fault),
+    }
+}
+
+/// Opens what the attempt needs, where that has to be fetched: nobody else on this thread waits for it.
+async fn fetch(site: &Arc<Site>, start: &Start, stop: &Stop) -> Result<Prepared, Fault> {
+    let (site, start, of_thread) = (Arc::clone(site), start.clone(), stop.clone());
+    let fetching = tokio::task::spawn_blocking(move || prepare(&site, &start, &of_thread));
+    tokio::select! {
+        prepared = fetching => prepared.unwrap_or_else(|_| Err(Fault::new(Code::Bug).detail("fetching"))),
         fault = stop.wait() => Err(fault),
     }
 }

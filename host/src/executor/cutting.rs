@@ -11,16 +11,15 @@ use pframe_core::fault::{Code, Fault};
 use pframe_core::job::{CHUNKS_MAX, Chunking, Overlap, Slice, Source};
 use pframe_speech::{BYTES_PER_MS, Rule, Span, cuts};
 
-use crate::data::results::ResultStore;
-use crate::data::source::{ReadProblem, SourceReader};
+use crate::data::source::{ReadProblem, SourceReader, Stores, Wanted};
 use crate::recording::Recordings;
 
-/// Cuts these sources; `None` where the handler's own chunker does. Results of other jobs are found in the store.
+/// Cuts these sources; `None` where the handler's own chunker does. What is no file is found in the stores.
 pub(crate) fn cut(
     recordings: &Recordings,
     inputs: &Arc<[Source]>,
     (chunking, overlap): (&Chunking, Option<Overlap>),
-    results: Option<&ResultStore>,
+    stores: &Stores,
 ) -> Result<Option<Arc<[Slice]>>, Fault> {
     match (chunking, overlap) {
         (Chunking::Time { length }, overlap) => {
@@ -28,17 +27,17 @@ pub(crate) fn cut(
                 Some(Overlap::Time(overlap)) => overlap,
                 Some(Overlap::Bytes(_)) | None => Duration::ZERO,
             };
-            cut_by_time(recordings, inputs, (*length, overlap), results).map(Some)
+            cut_by_time(recordings, inputs, (*length, overlap), stores).map(Some)
         }
         (_, Some(Overlap::Bytes(bytes))) => {
-            let mut finder = Finder { inputs, results, open: None };
+            let mut finder = Finder { inputs, stores, open: None };
             let plain = chunking::plan(&sizes(inputs), chunking, |search| finder.find(search))?;
             let mut chunks = plain.as_deref().unwrap_or_default().to_vec();
             chunking::overlap(&mut chunks, bytes, chunking, |search| finder.find(search))?;
             Ok(plain.map(|_| chunks.into()))
         }
         (_, Some(Overlap::Time(_)) | None) => {
-            let mut finder = Finder { inputs, results, open: None };
+            let mut finder = Finder { inputs, stores, open: None };
             chunking::plan(&sizes(inputs), chunking, |search| finder.find(search))
         }
     }
@@ -51,7 +50,7 @@ fn sizes(inputs: &[Source]) -> Vec<u64> {
 /// Looks for separators, and reads near the cuts only.
 struct Finder<'a> {
     inputs: &'a Arc<[Source]>,
-    results: Option<&'a ResultStore>,
+    stores: &'a Stores,
     /// The source that was looked at last.
     open: Option<(usize, SourceReader)>,
 }
@@ -60,13 +59,15 @@ impl Finder<'_> {
     fn find(&mut self, search: Search<'_>) -> Result<u64, Fault> {
         let index = search.source;
         if self.open.as_ref().is_none_or(|(open, _)| *open != index) {
-            self.open = Some((index, SourceReader::open(self.inputs, index, self.results)?));
+            let reader = SourceReader::open(self.inputs, index, self.stores, Wanted::Looks)?;
+            self.open = Some((index, reader));
         }
         let (_, reader) = self.open.as_ref().expect("opened just now or before");
         reader.after_separator(search.from, search.separator).map_err(|problem| match problem {
             ReadProblem::Changed(what) => Fault::new(Code::InputChanged).detail(what),
             ReadProblem::OutOfRange => Fault::new(Code::Bug).detail("a cut outside its source"),
             ReadProblem::Io(what) => Fault::new(Code::InputOutput).detail(what),
+            ReadProblem::Fetch(fault) => fault,
         })
     }
 }
@@ -76,12 +77,12 @@ fn cut_by_time(
     recordings: &Recordings,
     inputs: &Arc<[Source]>,
     (length, overlap): (Duration, Duration),
-    results: Option<&ResultStore>,
+    stores: &Stores,
 ) -> Result<Arc<[Slice]>, Fault> {
     let overlap_ms = u64::try_from(overlap.as_millis()).unwrap_or(u64::MAX);
     let mut chunks = Vec::new();
     for index in 0..inputs.len() {
-        let recording = recordings.open(inputs, index, results)?;
+        let recording = recordings.open(inputs, index, stores)?;
         let source = u32::try_from(index).expect("inputs are fewer than a million");
         let all = Span::new(0, recording.loudness().duration_ms());
         // Before anything is allocated for them: pieces are at least half as long as was asked.

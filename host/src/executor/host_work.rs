@@ -32,7 +32,8 @@ pub(super) fn perform(site: &Site, start: &Start) -> Result<Outcome, Fault> {
         }
         Work::Cut => {
             let how = (&job.chunking, job.overlap);
-            let chunks = cut(&site.recordings, &job.inputs, how, Some(&site.results))?;
+            let stores = site.stores(job, None);
+            let chunks = cut(&site.recordings, &job.inputs, how, &stores)?;
             Ok(Outcome::Cuts(chunks.unwrap_or_else(Arc::default)))
         }
         Work::Run { .. } => Err(Fault::new(Code::Bug).detail("the host runs no chunk itself")),

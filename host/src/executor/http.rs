@@ -23,7 +23,7 @@ use crate::outside::{Account, Caller, Caps, Reach, Timeouts};
 const MARGIN: Duration = Duration::from_secs(1);
 
 /// Which hosts a job may ask.
-pub(super) fn http_grant(grants: &[Grant]) -> Vec<HostPattern> {
+pub(crate) fn http_grant(grants: &[Grant]) -> Vec<HostPattern> {
     let hosts = |grant: &Grant| match grant {
         Grant::Http(hosts) => Some(hosts.clone()),
         Grant::Env(_)

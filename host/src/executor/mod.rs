@@ -20,6 +20,7 @@ mod threads;
 
 pub(crate) use cutting::cut;
 pub(crate) use directories::{Directories, Views};
+pub(crate) use http::http_grant;
 pub(crate) use logs::LogStore;
 pub(crate) use processes::{ProcessExecutor, WorkerProgram};
 pub(crate) use threads::ThreadExecutor;
@@ -36,13 +37,15 @@ use pframe_core::scheduler::Command;
 use crate::capability::progress::ProgressBoard;
 use crate::data::publish::{publish, publish_folder};
 use crate::data::results::ResultStore;
+use crate::data::source::Stores;
+use crate::data::web::Web;
 use crate::inbox::Inbox;
 use crate::inference::Inference;
-use crate::outside::Outside;
+use crate::outside::{Outside, Patience};
 use crate::process::scratch::ScratchMaker;
 use crate::recording::Recordings;
 use crate::registry::Registry;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, Stop};
 
 /// Whoever runs attempts. The engine does not know which one it has: threads of this process, worker
 /// processes, or a script in a test.
@@ -72,6 +75,8 @@ pub(crate) struct Site {
     pub(crate) inference: Arc<Inference>,
     /// Sends requests over HTTP.
     pub(crate) outside: Outside,
+    /// Fetches sources.
+    pub(crate) web: Arc<Web>,
     pub(crate) logs: Option<LogStore>,
     /// Values of the environment variables that some tenant may be granted.
     pub(crate) environment: BTreeMap<String, String>,
@@ -81,6 +86,15 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// Where a job's sources are found; what has to be fetched takes no longer than an attempt, and ends with its stop.
+    fn stores(&self, job: &JobSpec, stop: Option<&Stop>) -> Stores {
+        let patience = match stop.cloned() {
+            Some(stop) => Patience::until(job.limits.timeout, move || stop.requested().is_some()),
+            None => Patience::of(job.limits.timeout),
+        };
+        Stores { results: Some(self.results.clone()), web: self.web.of(&job.tenant, patience) }
+    }
+
     /// Puts a result where its job wants it, and says so.
     fn publish(&self, job: &JobSpec, output: Option<&Output>) {
         let target = job.output.as_deref().map(Path::new);

@@ -19,8 +19,7 @@ use crate::capability::speech::{
     Answer, Asked, KnownModel, Question, Sound, SpeechAccount, SpeechError, SpeechGrant,
     SpeechService,
 };
-use crate::data::results::ResultStore;
-use crate::data::source::Bytes;
+use crate::data::source::{Bytes, Stores};
 use crate::inference::{Inference, Request, Waiting};
 use crate::recogniser::Options;
 use crate::recording::Recordings;
@@ -53,7 +52,7 @@ pub(super) fn put_off(fault: &Fault, after: Duration) -> Outcome {
 pub(super) struct Caller {
     inference: Arc<Inference>,
     recordings: Arc<Recordings>,
-    results: ResultStore,
+    stores: Stores,
     tenant: TenantName,
     grant: SpeechGrant,
     /// The recording that its chunk is cut from.
@@ -75,7 +74,7 @@ impl Caller {
         Self {
             inference: Arc::clone(&site.inference),
             recordings: Arc::clone(&site.recordings),
-            results: site.results.clone(),
+            stores: site.stores(&start.job, None),
             tenant: start.job.tenant.clone(),
             grant: speech_grant(&start.job.grants),
             source,
@@ -158,7 +157,7 @@ impl Caller {
             }
             Sound::Recording(span) => {
                 let (sources, index) = self.source.as_ref().ok_or_else(outside)?;
-                let recording = self.recordings.open(sources, *index, Some(&self.results));
+                let recording = self.recordings.open(sources, *index, &self.stores);
                 let recording = recording.map_err(|fault| match fault.code.origin() {
                     Origin::Job => SpeechError::InvalidAudio(fault.to_string()),
                     _ => SpeechError::EngineFailed(fault.to_string()),

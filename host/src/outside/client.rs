@@ -115,6 +115,12 @@ pub(super) struct Connection {
     _permit: OwnedSemaphorePermit,
 }
 
+impl std::fmt::Debug for Outside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Outside")
+    }
+}
+
 impl Outside {
     pub(crate) fn new(names: Names) -> Self {
         let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -122,7 +128,7 @@ impl Outside {
         Self(Arc::new(Inner { runtime, names, tls, connections }))
     }
 
-    fn handle(&self) -> Result<Handle, HttpError> {
+    pub(super) fn handle(&self) -> Result<Handle, HttpError> {
         let mut runtime = self.0.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*runtime {
             return Ok(runtime.handle().clone());
@@ -238,7 +244,7 @@ fn prepared<B>(request: Request<B>, target: &Target) -> Result<Request<B>, HttpE
     if bytes_of(headers) > HEADER_BYTES_MAX {
         return Err(HttpError::RequestHeaderTooLong);
     }
-    let host = HeaderValue::from_str(&target.authority()).map_err(|_| HttpError::UriInvalid)?;
+    let host = HeaderValue::from_str(&target.host_text()).map_err(|_| HttpError::UriInvalid)?;
     headers.insert(HOST, host);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     Ok(Request::from_parts(parts, body))

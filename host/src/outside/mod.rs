@@ -12,10 +12,12 @@ mod error;
 mod names;
 mod reach;
 mod tls;
+mod wait;
 
 pub(crate) use account::{Account, Caps};
-pub(crate) use caller::Caller;
+pub(crate) use caller::{Caller, Received};
 pub(crate) use client::{Outside, Task, Timeouts};
 pub(crate) use error::HttpError;
 pub(crate) use names::Names;
 pub(crate) use reach::{Reach, Target};
+pub(crate) use wait::Patience;

@@ -66,8 +66,8 @@ impl Target {
         Ok(Self { host, port, is_tls })
     }
 
-    /// The value of the header `host`.
-    pub(super) fn authority(&self) -> String {
+    /// The value of the header `host`, and what a grant for it would name.
+    pub(crate) fn host_text(&self) -> String {
         let host = match &self.host {
             Host::Name(name) => name.clone(),
             Host::Address(IpAddr::V4(address)) => address.to_string(),
@@ -177,7 +177,7 @@ mod tests {
             ("http://[::1]:8080/", "[::1]:8080"),
             ("http://[::ffff:10.0.0.1]/", "10.0.0.1"),
         ] {
-            assert_eq!(target(url).map(|it| it.authority()), Ok(authority.to_owned()), "{url}");
+            assert_eq!(target(url).map(|it| it.host_text()), Ok(authority.to_owned()), "{url}");
         }
         for url in [
             "http://user@example.org/",

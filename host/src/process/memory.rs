@@ -30,6 +30,7 @@ pub(crate) fn readable(bytes: &Bytes) -> std::io::Result<OwnedFd> {
     match bytes {
         Bytes::File { file, .. } => for_reading(&**file),
         Bytes::Inline(bytes) => sealed(bytes).and_then(for_reading),
+        Bytes::Web(_) => Err(std::io::Error::other("a source that was not fetched")),
     }
 }
 

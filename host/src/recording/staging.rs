@@ -13,13 +13,12 @@ use std::time::Duration;
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, JobId};
-use pframe_core::job::{Source, SourcePlace};
+use pframe_core::job::{Source, SourcePlace, WebVersion};
 use pframe_speech::{BYTES_PER_MS, Loudness, Meter};
 use sha2::{Digest as _, Sha256};
 
 use super::child::{Decoder, decode_in_child};
-use crate::data::results::ResultStore;
-use crate::data::source::{Bytes, SourceReader};
+use crate::data::source::{Bytes, SourceReader, Stores, Wanted};
 use crate::process::errand::ErrandProgram;
 use crate::process::memory;
 
@@ -58,6 +57,11 @@ enum Key {
     },
     /// By its content: bytes that came with a job, or a stored result.
     Content(Digest),
+    Web {
+        url: String,
+        version: WebVersion,
+        size: u64,
+    },
     /// Opening it fails.
     Unmade(JobId),
 }
@@ -70,6 +74,9 @@ impl Key {
             }
             SourcePlace::Inline(bytes) => Self::Content(Digest(Sha256::digest(bytes).into())),
             SourcePlace::Stored { sha256 } => Self::Content(*sha256),
+            SourcePlace::Web { url, version } => {
+                Self::Web { url: url.clone(), version: version.clone(), size: source.size }
+            }
             SourcePlace::Job(job) => Self::Unmade(job.clone()),
         }
     }
@@ -103,7 +110,7 @@ impl Recordings {
         &self,
         sources: &Arc<[Source]>,
         index: usize,
-        results: Option<&ResultStore>,
+        stores: &Stores,
     ) -> Result<Arc<Recording>, Fault> {
         let source = &sources[index];
         let slot = self.slot(Key::of(source));
@@ -111,7 +118,7 @@ impl Recordings {
         if let Some(recording) = &*found {
             return Ok(Arc::clone(recording));
         }
-        let reader = SourceReader::open(sources, index, results)?;
+        let reader = SourceReader::open(sources, index, stores, Wanted::All)?;
         let recording = Arc::new(self.decode(&reader)?);
         // What was decoded is what was accepted, or nothing.
         reader.verify()?;

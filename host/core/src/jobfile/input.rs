@@ -128,10 +128,10 @@ fn files(checker: &mut Checker<'_>, node: &Node) -> Option<Vec<FileRequest>> {
     files.into_iter().collect()
 }
 
-/// A path or a pattern; or a path with the digest that the file must have.
+/// A path, a pattern or a URL; or a path with the digest that the file must have.
 fn file(checker: &mut Checker<'_>, node: &Node) -> Option<FileRequest> {
     if !matches!(node.value, Value::Map(_)) {
-        return path(checker, node).map(FileRequest::from);
+        return place(checker, node).map(FileRequest::from);
     }
     let fields = checker.fields(node, &keys::PINNED)?;
     let path = checker.required(fields, "path", "name the file", path);
@@ -139,12 +139,26 @@ fn file(checker: &mut Checker<'_>, node: &Node) -> Option<FileRequest> {
     Some(FileRequest { path: path?, sha256 })
 }
 
-/// A path; a URL is refused, since nothing is fetched for a job.
+/// A path, or the URL of what can be fetched.
+fn place(checker: &mut Checker<'_>, node: &Node) -> Option<String> {
+    let place = checker.text(node)?;
+    let is_web = ["http", "https"].iter().any(|scheme| {
+        place.split_once("://").is_some_and(|(it, _)| it.eq_ignore_ascii_case(scheme))
+    });
+    if is_web { Some(place) } else { without_scheme(checker, node, place) }
+}
+
+/// A path; a URL is refused: no component is fetched, and no result is sent anywhere.
 pub(crate) fn path(checker: &mut Checker<'_>, node: &Node) -> Option<String> {
     let path = checker.text(node)?;
+    without_scheme(checker, node, path)
+}
+
+fn without_scheme(checker: &mut Checker<'_>, node: &Node, path: String) -> Option<String> {
     if path.contains("://") {
         let message = format!("{} is a URL, not a path", shown(&path));
-        checker.problem(node.place, message, "fetch it first and name the file");
+        let advice = "inputs alone are fetched (`http://`, `https://`), and results are written to files; name a file here";
+        checker.problem(node.place, message, advice);
         return None;
     }
     Some(path)

@@ -168,7 +168,7 @@ impl Driver {
             return Err(against("it asked for more than there is"));
         }
         let found = match &front.start.work {
-            Work::Cut => JobSources::of(&self.floor.site, &front.start)
+            Work::Cut => JobSources::of(&self.floor.site, &front.start, &front.stop)
                 .open(range)
                 .map(|sources| sources.iter().map(|source| Found::from(&*source.0)).collect()),
             Work::Collect { parts, .. } => {

@@ -20,7 +20,9 @@ use pframe_core::scheduler::{Message, Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use super::assignment::{JobSources, Unchanged, bytes, files, granted, has_files, open, writer};
+use super::assignment::{
+    JobSources, Unchanged, bytes, files, granted, has_files, open_for, writer,
+};
 use super::handover::Found;
 use super::http::HttpLine;
 use super::processes::{Assigned, Floor, Post, Served};
@@ -222,7 +224,8 @@ impl Driver {
             let refused = stop.requested().or_else(|| self.floor.quarantine(&self.served));
             let sent = match refused {
                 Some(fault) => Err(fault),
-                None => self.send(&start, &stop),
+                // Whoever asked for the end meanwhile is answered with his own words.
+                None => self.send(&start, &stop).map_err(|fault| stop.requested().unwrap_or(fault)),
             };
             if let Err(fault) = sent {
                 self.end(start, Usage::default(), Err(fault));
@@ -238,12 +241,16 @@ impl Driver {
         let (work, unchanged) = match &start.work {
             Work::Cut => {
                 let sources = count(start.job.inputs.len());
-                (OrderedWork::Cut { sources }, Unchanged::Sources(JobSources::of(site, start)))
+                (
+                    OrderedWork::Cut { sources },
+                    Unchanged::Sources(JobSources::of(site, start, stop)),
+                )
             }
             Work::Run { slice, count } => {
-                let source = open(&start.job, slice.source as usize, &site.results)?;
+                let stores = site.stores(&start.job, Some(stop));
+                let source = open_for(&start.job, *slice, &stores)?;
                 let index = slice.source as usize;
-                let (medium, heard) = bytes(site, &start.job, &source, index)?;
+                let (medium, heard) = bytes(site, &start.job, &source, index, &stores)?;
                 let piece = Found::from(&*heard).piece(&mut descriptors)?;
                 let work = OrderedWork::Run { slice: *slice, count: *count, source: piece, medium };
                 (work, Unchanged::Source(source))
