@@ -23,7 +23,7 @@ fn house_for(server: &Server) -> House {
 /// The evil guest copies what is behind this path, in chunks of about 64 KiB.
 fn copy_of(server: &Server, path: &str) -> Job {
     Job {
-        input: JobInput::Files(vec![format!("http://{}{path}", server.host())]),
+        input: JobInput::Files(vec![format!("http://{}{path}", server.host()).into()]),
         tenant: "acme".parse().unwrap(),
         chunking: Some(Chunking::Size { size: ByteSize::kib(64), boundary: Boundary::Line }),
         ..evil("echo")
@@ -90,7 +90,7 @@ fn a_tenant_fetches_from_granted_hosts_alone_and_nothing_is_asked_before_that() 
     let server = Server::start(|request, stream| honest(b"text", "\"1\"", request, stream));
     let house = house_for(&server);
     let refused = |url: &str, tenant: &str| {
-        let input = JobInput::Files(vec![url.to_owned()]);
+        let input = JobInput::Files(vec![url.into()]);
         let job = Job { input, tenant: tenant.parse().unwrap(), ..evil("echo") };
         let fault = house.engine.submit(job).unwrap_err();
         format!("{} {}", fault.code, fault.detail.replace(&server.host(), "SERVER"))
