@@ -97,6 +97,7 @@ codes! {
     ModelDamaged = 114, Job, Never, "models.damaged", "the model's file is not what it should be", "remove the model and add it again from a whole file";
     InputMismatch = 115, Job, Never, "job.input_mismatch", "an input is not the one that was pinned", "check the file, or pin its new sha256";
     DirectoryMissing = 116, Job, Never, "job.directory_missing", "a directory that was granted cannot be handed over", "the operator's configuration says under `directories` where it lies; look there";
+    Parameters = 120, Job, Never, "job.parameters", "the parameters are not what the task type takes", "correct them; `pframe-host tasks inspect NAME` shows what it takes";
     ComponentMissing = 201, Job, Never, "component.missing", "the component cannot be read", "check the path under `tasks`";
     NotAComponent = 202, Job, Never, "component.not_a_component", "the file is not a WebAssembly component", "build for `wasm32-wasip2`, or wrap a core module with `wasm-tools component new`";
     ComponentMalformed = 203, Job, Never, "component.malformed", "the component is damaged or not valid", "build it again";
@@ -108,6 +109,8 @@ codes! {
     CompileFailed = 209, Job, Never, "component.compile", "the component cannot be compiled", "build it again, with smaller functions if it is generated";
     TaskUnknown = 210, Job, Never, "component.unknown_task", "no task type has this name", "declare it under `tasks`, or register it";
     CompileLimit = 211, Job, Never, "component.compile_limit", "the compiler needed more time or memory for the component than its limit", "build it with smaller functions, or split it";
+    TaskDescription = 220, Job, Never, "component.description", "the description of a task type is not valid", "correct the places listed";
+    TaskAmbiguous = 221, Job, Never, "component.ambiguous", "two task types have the same name and version", "remove one, or give them different versions";
     Trap = 301, Task, Never, "task.trap", "the handler trapped", "the backtrace names the guest's functions; `pframe-host logs` shows its last words";
     Fuel = 302, Task, Never, "limit.fuel", "the handler used all its fuel", "raise `limits.fuel`, or cut smaller chunks";
     Deadline = 303, Task, Never, "limit.deadline", "the handler ran past its deadline", "raise `timeout`, or cut smaller chunks";

@@ -51,8 +51,19 @@ fn check_name(text: &str) -> Result<(), IdError> {
     }
 }
 
+/// Behind `@` the name of a task type may say `^` or `~`, as requirements on versions do.
+fn check_task_name(text: &str) -> Result<(), IdError> {
+    let bare = text
+        .split_once('@')
+        .and_then(|(name, version)| Some(format!("{name}@{}", version.strip_prefix(['^', '~'])?)));
+    match bare {
+        Some(bare) => check_name(&bare).map_err(|error| IdError::new(text, error.problem)),
+        None => check_name(text),
+    }
+}
+
 macro_rules! name_type {
-    ($(#[$docs:meta])* $name:ident, $canonical:expr) => {
+    ($(#[$docs:meta])* $name:ident, $check:ident, $canonical:expr) => {
         $(#[$docs])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -60,7 +71,7 @@ macro_rules! name_type {
         impl $name {
             /// Checks `text` against the alphabet of names.
             pub fn new(text: &str) -> Result<Self, IdError> {
-                check_name(text)?;
+                $check(text)?;
                 let canonical: fn(&str) -> String = $canonical;
                 Ok(Self(canonical(text).into()))
             }
@@ -102,16 +113,20 @@ macro_rules! name_type {
 name_type!(
     /// A job, unique within its run.
     JobId,
+    check_name,
     str::to_owned
 );
 name_type!(
-    /// A task type. `-` and `_` are equal, `audio_transcription` is `audio-transcription`.
+    /// A task type. `-` and `_` are equal, `audio_transcription` is `audio-transcription`. It may name a version
+    /// (`word-count@1.2.0`), a requirement on it (`word-count@^1.2`) or a digest (`sha256:…`).
     TaskName,
+    check_task_name,
     |text| text.replace('_', "-")
 );
 name_type!(
     /// On whose account work runs.
     TenantName,
+    check_name,
     str::to_owned
 );
 
@@ -258,6 +273,17 @@ mod tests {
     #[test]
     fn task_names_do_not_tell_dash_from_underscore() {
         assert_eq!(TaskName::new("word_count"), TaskName::new("word-count"));
+    }
+
+    #[test]
+    fn a_task_name_may_ask_for_a_version() {
+        for good in ["a@1.2.0", "a@^1", "a@~1.2", "acme:a@1.0.0-rc.1"] {
+            assert_eq!(TaskName::new(good).map(|name| name.to_string()), Ok(good.to_owned()));
+        }
+        for bad in ["a^1", "a@^^1", "a@>1", "@^1", "^1", "a@^1/x"] {
+            assert!(TaskName::new(bad).is_err(), "{bad}");
+        }
+        assert!(JobId::new("a@^1").is_err());
     }
 
     #[test]

@@ -21,4 +21,5 @@ pub mod resources;
 pub mod scheduler;
 pub mod schema;
 pub mod state;
+pub mod tasktype;
 pub mod units;

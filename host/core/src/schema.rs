@@ -27,6 +27,7 @@ pub fn job_file() -> Json {
             "resource_requirements": resource_requirements(),
             "output": output(),
             "name": name(),
+            "task_type": task_type(),
             "size": size(),
             "duration": duration(),
             "fuel": fuel(),
@@ -99,7 +100,7 @@ fn task() -> Json {
 fn job() -> Json {
     let properties = json!({
         "id": of("name", "unique within this file; results are named by it"),
-        "task_type": of("name", "what to run"),
+        "task_type": of("task_type", "what to run"),
         "input_data": of("input_data", "what to work on"),
         "parameters": {
             "description": "handed to the handler as JSON",
@@ -277,6 +278,15 @@ fn name() -> Json {
         "type": ["string", "number", "boolean", "null"],
         "maxLength": NAME_BYTES_MAX,
         "pattern": "^[A-Za-z0-9][A-Za-z0-9._:@-]*$",
+    })
+}
+
+fn task_type() -> Json {
+    json!({
+        "description": "a name, with a version (`name@1.2.0`) or a requirement on it (`name@1`, `name@^1.2`, `name@~1.2`), or a digest (`sha256:…`)",
+        "type": ["string", "number", "boolean", "null"],
+        "maxLength": NAME_BYTES_MAX,
+        "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]*(@[~^]?[A-Za-z0-9._:@-]*)?$",
     })
 }
 

@@ -105,6 +105,7 @@ fn every_value_remembers_where_it_came_from() {
         parallel_processing.monitoring.progress_update_interval = 5.0 s  # pframe.yaml:8
         storage.state_dir = (chosen by the host)  # default
         storage.cache_dir = (chosen by the host)  # default
+        storage.tasks_dir = (none)  # default
         storage.component_bytes_max = 256 MiB  # default
         storage.stdin_bytes_max = 1 GiB  # default
         storage.retention.age = 30days  # default

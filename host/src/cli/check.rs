@@ -11,9 +11,16 @@ use super::jobs;
 use super::porch::Porch;
 use super::print::print;
 use crate::engine::Planned;
+use crate::reporter::told::say;
 
 pub(super) fn check(porch: &Porch, arguments: &CheckArguments) -> Result<ExitCode, Failure> {
-    let (_, planned) = jobs::prepare(porch, &arguments.file)?;
+    let (prepared, planned) = jobs::prepare(porch, &arguments.file)?;
+    for plan in &planned {
+        let described = prepared.workbench().described(&plan.spec.task.name);
+        if let Some(remark) = jobs::grants_remark(&plan.spec, &described) {
+            say(&format!("note: job {}: {remark}", plan.spec.id));
+        }
+    }
     print(&verdict(&planned))?;
     Ok(ExitCode::SUCCESS)
 }

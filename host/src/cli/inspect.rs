@@ -26,7 +26,7 @@ use crate::sandbox::is_known_import;
 const SLOW_BYTES: usize = 4 << 20;
 
 pub(super) fn inspect(porch: &Porch, arguments: &InspectArguments) -> Result<ExitCode, Failure> {
-    let (path, pinned) = component_of(porch, &arguments.component);
+    let (path, pinned) = component_of(porch, &arguments.component)?;
     let place = path.display().to_string();
     let bytes_max = porch.config.storage.component_bytes_max;
     let admitted = admit(&path, pinned, bytes_max).map_err(Failure::at(place.clone()))?;

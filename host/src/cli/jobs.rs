@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName, TenantName};
-use pframe_core::job::{JobFile, JobSpec, SourcePlace, WebVersion};
+use pframe_core::job::{Grant, JobFile, JobRequest, JobSpec, SourcePlace, WebVersion};
 use pframe_core::jobfile;
 use pframe_core::resources::Capacity;
+use pframe_core::tasktype::{Places, Step, TaskType, Violation};
 use pframe_core::units::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::failure::Failure;
 use super::porch::{Porch, read_small, with_stdin};
 use crate::engine::{Planned, Prepared, Workbench, link};
+use crate::registry::Catalog;
 use crate::reporter::told::{say, tell_fault};
 
 /// A job file that was read and checked.
@@ -26,6 +28,8 @@ pub(super) struct Jobs {
     pub(super) file: JobFile,
     /// Where its relative paths count from.
     pub(super) base_dir: PathBuf,
+    /// The text, to find places in; empty where nobody wrote one.
+    pub(super) text: Vec<u8>,
 }
 
 /// Reads and checks a job file; oddities are told, problems end the command.
@@ -37,7 +41,7 @@ pub(super) fn read(path: &Path) -> Result<Jobs, Failure> {
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let base_dir = parent.map_or_else(|| PathBuf::from("."), Path::to_owned);
-    Ok(Jobs { path: path.to_owned(), file, base_dir })
+    Ok(Jobs { path: path.to_owned(), file, base_dir, text: bytes })
 }
 
 /// Reads a job file and plans its jobs; nothing runs.
@@ -78,21 +82,24 @@ pub(super) fn examine(
     names.extend(jobs.file.tasks.keys());
     names.sort();
     names.dedup();
+    let catalog = porch.catalog().map_err(|fault| vec![("task types".to_owned(), fault)])?;
     for name in names {
         if !jobs.file.tasks.contains_key(name) && workbench.info(name).is_some() {
             continue;
         }
-        let Some((path, sha256)) = component_of(porch, jobs, name) else { continue };
-        let user = jobs.file.jobs.iter().find(|job| job.task == *name);
-        let tenant = user.map_or_else(TenantName::default_tenant, |job| job.tenant.clone());
-        if let Err(fault) = workbench.register_task(&tenant, name, &path, sha256) {
+        if let Err(fault) = register(porch, jobs, workbench, &catalog, name) {
             faults.push((format!("task {name}"), fault));
             broken.push(name);
         }
     }
     let mut planned = Vec::new();
-    for job in jobs.file.jobs.iter().filter(|job| !broken.contains(&&job.task)) {
-        match workbench.plan(job).and_then(|plan| fitting(plan, workbench)) {
+    for (index, job) in jobs.file.jobs.iter().enumerate() {
+        if broken.contains(&&job.task) {
+            continue;
+        }
+        let checked = check_parameters(jobs, index, job, workbench);
+        let plan = checked.and_then(|()| workbench.plan(job));
+        match plan.and_then(|plan| fitting(plan, workbench)) {
             Ok(plan) => planned.push(plan),
             Err(fault) => faults.push((format!("job {}", job.id), fault)),
         }
@@ -124,14 +131,79 @@ pub(super) fn need_of(job: &JobSpec) -> Capacity {
     }
 }
 
-/// Where the component of a task type lies: the job file says, else the configuration.
-fn component_of(porch: &Porch, jobs: &Jobs, name: &TaskName) -> Option<(PathBuf, Option<Digest>)> {
+/// Makes a task type ready: the job file says where it lies, else the configuration, else the catalog. One that nobody
+/// knows is the fault of the jobs that name it.
+fn register(
+    porch: &Porch,
+    jobs: &Jobs,
+    workbench: &Workbench,
+    catalog: &Catalog,
+    name: &TaskName,
+) -> Result<(), Fault> {
+    let user = jobs.file.jobs.iter().find(|job| job.task == *name);
+    let tenant = user.map_or_else(TenantName::default_tenant, |job| job.tenant.clone());
     if let Some(declared) = jobs.file.tasks.get(name) {
-        return Some((jobs.base_dir.join(&declared.component), declared.sha256));
+        let path = jobs.base_dir.join(&declared.component);
+        workbench.register_task(&tenant, name, &path, declared.sha256)?;
+    } else if let Some((path, sha256)) = configured(porch, name) {
+        workbench.register_task(&tenant, name, &path, sha256)?;
+    } else if let Some(entry) = catalog.find(name)? {
+        workbench.register_entry(&tenant, name, entry)?;
     }
+    Ok(())
+}
+
+/// The component that the configuration names for a task type.
+pub(super) fn configured(porch: &Porch, name: &TaskName) -> Option<(PathBuf, Option<Digest>)> {
     let job_type = porch.config.job_types.get(name)?;
     let component = job_type.component.as_ref()?;
     Some((porch.config_dir().join(component), job_type.sha256))
+}
+
+/// Refuses parameters that the task type does not take: all of them at once, each with its place in the file.
+fn check_parameters(
+    jobs: &Jobs,
+    index: usize,
+    job: &JobRequest,
+    workbench: &Workbench,
+) -> Result<(), Fault> {
+    let violations = workbench.violations(job);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let places = Places::of(&jobs.text);
+    let line = |violation: &Violation| match violation.path.first() {
+        Some(Step::Key(key))
+            if !job.parameters.as_object().is_some_and(|it| it.contains_key(key)) =>
+        {
+            format!("configuration, job type of `{}`: {violation}", job.task)
+        }
+        _ => match places.of_parameter(index, &violation.path) {
+            Some(place) => format!("{}:{place}: {violation}", jobs.path.display()),
+            None => violation.to_string(),
+        },
+    };
+    let lines: Vec<_> = violations.iter().map(line).collect();
+    Err(Fault::new(Code::Parameters).detail(lines.join("\n")))
+}
+
+/// What a task type needs and its job does not ask for.
+pub(super) fn grants_missing<'t>(job: &JobSpec, described: &'t TaskType) -> Vec<&'t Grant> {
+    let has = |grant: &Grant| {
+        let is_model = matches!(grant, Grant::Model(_));
+        job.grants.contains(grant) || (is_model && job.grants.contains(&Grant::Speech))
+    };
+    described.grants.iter().filter(|grant| !has(grant)).collect()
+}
+
+/// The same in words; `None` where nothing is missing.
+pub(super) fn grants_remark(job: &JobSpec, described: &TaskType) -> Option<String> {
+    let missing: Vec<_> =
+        grants_missing(job, described).iter().map(|grant| format!("`{grant}`")).collect();
+    (!missing.is_empty()).then(|| {
+        let missing = missing.join(", ");
+        format!("the task type needs {missing}, and the job does not ask for it under `grants`")
+    })
 }
 
 /// The key of a run: a digest of the checked jobs and their components.

@@ -36,6 +36,7 @@ mod signals;
 mod status;
 mod sweep;
 mod tasks;
+mod tasks_list;
 mod times;
 mod transcribe;
 

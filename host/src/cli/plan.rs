@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use pframe_core::config::Config;
-use pframe_core::job::{Chunking, Collect, JobRequest, JobSpec, Overlap, Slice, SourcePlace};
+use pframe_core::job::{Chunking, Collect, JobSpec, Overlap, Slice, SourcePlace};
 use pframe_core::policy::{Backoff, OnFailure, Tolerance};
 use pframe_core::resources::Capacity;
+use pframe_core::tasktype::TaskType;
 use pframe_core::units::{ByteSize, show_duration};
 use pframe_speech::BYTES_PER_MS;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use super::arguments::PlanArguments;
 use super::check::counted;
 use super::failure::Failure;
 use super::graph;
-use super::jobs::{self, need_of};
+use super::jobs::{self, grants_missing, grants_remark, need_of};
 use super::porch::{Porch, with_stdin};
 use super::print::{print, print_json};
 use crate::capability::input::Medium;
@@ -34,7 +35,7 @@ pub(super) fn plan(porch: &Porch, arguments: &PlanArguments) -> Result<ExitCode,
     let planned = jobs::plan(porch, &jobs, prepared.workbench())?;
     let requests: BTreeMap<_, _> = jobs.file.jobs.iter().map(|job| (&job.id, job)).collect();
     let outlooks = planned.iter().map(|plan| {
-        let asked_gpu = asked_gpu_memory(&porch.config, requests[&plan.spec.id]);
+        let asked_gpu = prepared.workbench().gpu_memory_asked(requests[&plan.spec.id]);
         Outlook::of(plan, prepared.workbench(), asked_gpu)
     });
     if arguments.form.json {
@@ -48,15 +49,12 @@ pub(super) fn plan(porch: &Porch, arguments: &PlanArguments) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-fn asked_gpu_memory(config: &Config, request: &JobRequest) -> ByteSize {
-    config.resolve(request).map_or(ByteSize::ZERO, |resolved| resolved.requirements.gpu_memory)
-}
-
 /// What is known about a job that has not begun.
 struct Outlook<'a> {
     spec: &'a JobSpec,
     chunks: Option<&'a [Slice]>,
     info: Option<TaskInfo>,
+    described: Arc<TaskType>,
     capacity: Capacity,
     /// Graphics memory that was asked for and is not reserved.
     gpu_dropped: Option<ByteSize>,
@@ -70,6 +68,7 @@ impl<'a> Outlook<'a> {
             spec,
             chunks: plan.chunks.as_deref(),
             info: workbench.info(&spec.task.name),
+            described: workbench.described(&spec.task.name),
             capacity: workbench.capacity(),
             gpu_dropped: is_dropped.then_some(asked_gpu),
         }
@@ -104,6 +103,7 @@ impl<'a> Outlook<'a> {
             None => "stdout",
         };
         lines.push(format!("  result     {result}"));
+        lines.extend(grants_remark(spec, &self.described).map(|it| format!("  note: {it}")));
         if let Some(asked) = self.gpu_dropped {
             lines.push(format!(
                 "  note: its {asked} gpu_memory are not reserved, this machine has no graphics processor"
@@ -224,6 +224,7 @@ impl<'a> Outlook<'a> {
             "retry": self.spec.retry,
             "on_failure": self.spec.on_failure,
             "grants": self.spec.grants,
+            "grants_missing": grants_missing(self.spec, &self.described),
             "denied": denied.map(|(name, why)| json!({ "interface": name, "instead": why })).collect::<Vec<_>>(),
             "gpu_memory_dropped": self.gpu_dropped,
             "output": self.spec.output,
@@ -323,8 +324,6 @@ fn failures(spec: &JobSpec) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use pframe_core::ids::Digest;
     use pframe_core::job::{Boundary, Grant};
     use pframe_core::units::CpuCores;
@@ -347,7 +346,8 @@ mod tests {
             gpu_memory: ByteSize::ZERO,
             attempts: 16,
         };
-        Outlook { spec, chunks, info: Some(info), capacity, gpu_dropped }.text()
+        let described = Arc::default();
+        Outlook { spec, chunks, info: Some(info), described, capacity, gpu_dropped }.text()
     }
 
     #[test]

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use pframe_core::config::{Config, Isolation, Knob, Layers, SchedulerKind, load};
-use pframe_core::fault::Code;
+use pframe_core::fault::{Code, Fault};
 use pframe_core::job::{Grant, STANDARD_STREAM};
 
 use super::arguments::SettingFlags;
 use super::failure::Failure;
 use crate::engine::EngineBuilder;
+use crate::registry::Catalog;
 use crate::{Engine, reporter};
 
 /// The name of the configuration file in the current directory.
@@ -38,6 +39,8 @@ pub(super) struct Porch {
     pub(super) cache_dir: PathBuf,
     /// Models for speech recognition.
     pub(super) models_dir: PathBuf,
+    /// Task types that jobs may name without bringing them along.
+    pub(super) tasks_dir: Option<PathBuf>,
 }
 
 impl Porch {
@@ -61,7 +64,14 @@ impl Porch {
         reporter::log::start(config.monitoring.log_level, says_log_level(&flags.given, &config));
         config.remarks.iter().for_each(|remark| reporter::told::say(&format!("note: {remark}")));
         let Directories { state, cache, models } = directories(&config)?;
-        Ok(Self { config, config_file, state_dir: state, cache_dir: cache, models_dir: models })
+        let tasks_dir = config.storage.tasks_dir.as_ref().map(PathBuf::from);
+        let (state_dir, cache_dir, models_dir) = (state, cache, models);
+        Ok(Self { config, config_file, state_dir, cache_dir, models_dir, tasks_dir })
+    }
+
+    /// The task types that are there now.
+    pub(super) fn catalog(&self) -> Result<Catalog, Fault> {
+        Catalog::open(self.tasks_dir.as_deref(), self.config.storage.component_bytes_max)
     }
 
     /// An engine's builder with everything that is known here.

@@ -117,7 +117,8 @@ fn jobs(arguments: &TranscribeArguments, model: &str) -> Result<Jobs, Failure> {
     }
     let declaration = TaskDeclaration { component: utf8(&component)?.to_owned(), sha256: None };
     let file = JobFile { tasks: [(task, declaration)].into(), jobs, remarks: Vec::new() };
-    Ok(Jobs { path: PathBuf::from("transcribe"), file, base_dir: PathBuf::from(".") })
+    let (path, base_dir) = (PathBuf::from("transcribe"), PathBuf::from("."));
+    Ok(Jobs { path, file, base_dir, text: Vec::new() })
 }
 
 fn utf8(path: &Path) -> Result<&str, Failure> {

@@ -14,6 +14,7 @@ use pframe_core::ids::JobId;
 use pframe_core::job::{
     Chunking, Collect, JobRequest, JobSpec, STANDARD_STREAM, Slice, Source, SourcePlace, TaskRef,
 };
+use pframe_core::tasktype::{TaskType, Violation};
 use pframe_core::units::{ByteSize, Timestamp};
 
 use super::workbench::Workbench;
@@ -46,10 +47,16 @@ pub(super) fn plan(
     workbench: &Workbench,
     request: &JobRequest,
     task: &Task,
+    described: &TaskType,
     now: Timestamp,
 ) -> Result<Planned, Fault> {
     let base = &workbench.base_dir;
-    let mut resolved = workbench.config.resolve(request)?;
+    let mut resolved = workbench.config.resolve_with(request, described)?;
+    let violations = violations(described, &resolved.parameters);
+    if !violations.is_empty() {
+        let lines: Vec<_> = violations.iter().map(ToString::to_string).collect();
+        return Err(Fault::new(Code::Parameters).detail(lines.join("\n")));
+    }
     if workbench.machine.gpus.is_empty() {
         resolved.requirements.gpu_memory = ByteSize::ZERO;
     }
@@ -64,7 +71,7 @@ pub(super) fn plan(
     let is_there = !inputs.iter().any(|input| matches!(input.place, SourcePlace::Job(_)));
     let chunks = match is_there {
         true => {
-            let how = (&resolved.chunking, request.overlap);
+            let how = (&resolved.chunking, resolved.overlap);
             let stores = Stores { results: workbench.stdin.staging().cloned(), web };
             cut(&workbench.recordings, &inputs, how, &stores)?
         }
@@ -92,9 +99,9 @@ pub(super) fn plan(
         inputs,
         parameters: resolved.parameters.to_string().into(),
         chunking: resolved.chunking,
-        overlap: request.overlap,
+        overlap: resolved.overlap,
         collect: request.collect,
-        batch: request.batch,
+        batch: resolved.batch,
         after: request.dependencies().into(),
         dependents: 0,
         priority: request.priority,
@@ -109,6 +116,11 @@ pub(super) fn plan(
         is_printed,
     };
     Ok(Planned { spec: Arc::new(spec), chunks })
+}
+
+/// Everything in parameters that a task type does not take.
+pub(super) fn violations(described: &TaskType, parameters: &serde_json::Value) -> Vec<Violation> {
+    described.parameters.as_ref().map_or_else(Vec::new, |schema| schema.violations(parameters))
 }
 
 /// Puts jobs that are submitted together behind those that they depend on, and counts for each who depends on it.

@@ -12,6 +12,7 @@ use pframe_core::config::Config;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName, TenantName};
 use pframe_core::resources::Capacity;
+use pframe_core::tasktype::{TaskType, Violation};
 use pframe_core::units::{ByteSize, Timestamp};
 
 use super::admission::{self, Job, Planned};
@@ -24,7 +25,7 @@ use crate::machine::Machine;
 use crate::outside::Outside;
 use crate::process::scratch::ScratchMaker;
 use crate::recording::Recordings;
-use crate::registry::Registry;
+use crate::registry::{Entry, Registry};
 use crate::sandbox::{Sandbox, Task};
 
 /// The disk that is made to see whether disks can be made.
@@ -80,7 +81,14 @@ pub(crate) struct Workbench {
     /// Fetches sources.
     pub(super) web: Arc<Web>,
     pub(super) base_dir: PathBuf,
-    pub(super) tasks: RwLock<BTreeMap<TaskName, Arc<Task>>>,
+    pub(super) tasks: RwLock<BTreeMap<TaskName, Registered>>,
+}
+
+/// A task type that is ready, with what it says of itself.
+#[derive(Clone)]
+pub(super) struct Registered {
+    task: Arc<Task>,
+    described: Arc<TaskType>,
 }
 
 impl Workbench {
@@ -93,7 +101,18 @@ impl Workbench {
         sha256: Option<Digest>,
     ) -> Result<TaskInfo, Fault> {
         let task = self.registry.load(tenant, path, sha256)?;
-        Ok(self.register(name, task))
+        Ok(self.register(name, task, Arc::default()))
+    }
+
+    /// Makes a task type that describes itself ready under the name by which somebody asks for it.
+    pub(crate) fn register_entry(
+        &self,
+        tenant: &TenantName,
+        name: &TaskName,
+        entry: &Entry,
+    ) -> Result<TaskInfo, Fault> {
+        let task = self.registry.load(tenant, &entry.component, entry.pinned)?;
+        Ok(self.register(name, task, Arc::clone(&entry.described)))
     }
 
     /// Makes a component given as bytes ready under a name.
@@ -104,20 +123,21 @@ impl Workbench {
         bytes: Vec<u8>,
     ) -> Result<TaskInfo, Fault> {
         let task = self.registry.add_bytes(tenant, bytes)?;
-        Ok(self.register(name, task))
+        Ok(self.register(name, task, Arc::default()))
     }
 
-    fn register(&self, name: &TaskName, task: Arc<Task>) -> TaskInfo {
+    fn register(&self, name: &TaskName, task: Arc<Task>, described: Arc<TaskType>) -> TaskInfo {
         let info = TaskInfo::of(&task);
-        self.tasks.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), task);
+        let mut tasks = self.tasks.write().unwrap_or_else(PoisonError::into_inner);
+        tasks.insert(name.clone(), Registered { task, described });
         info
     }
 
     /// Checks and measures a job.
     pub(crate) fn plan(&self, job: &Job) -> Result<Planned, Fault> {
         let now = Clock::start(Timestamp::default()).now();
-        let task = self.task(&job.task)?;
-        let planned = admission::plan(self, job, &task, now)?;
+        let Registered { task, described } = self.registered(&job.task)?;
+        let planned = admission::plan(self, job, &task, &described, now)?;
         if planned.spec.limits.disk > ByteSize::ZERO {
             // Whether disks can be made here is known before anything is accepted.
             self.scratch.make(DISK_TRIED)?;
@@ -129,16 +149,37 @@ impl Workbench {
 
     /// What is known about a registered task type.
     pub(crate) fn info(&self, name: &TaskName) -> Option<TaskInfo> {
-        self.task(name).ok().map(|task| TaskInfo::of(&task))
+        self.registered(name).ok().map(|it| TaskInfo::of(&it.task))
+    }
+
+    /// What a registered task type says of itself; nothing where it has no description.
+    pub(crate) fn described(&self, name: &TaskName) -> Arc<TaskType> {
+        self.registered(name).map(|it| it.described).unwrap_or_default()
+    }
+
+    /// Everything in a job's parameters that its task type does not take.
+    pub(crate) fn violations(&self, job: &Job) -> Vec<Violation> {
+        let described = self.described(&job.task);
+        match self.config.resolve_with(job, &described) {
+            Ok(resolved) => admission::violations(&described, &resolved.parameters),
+            // Something else is wrong with it, and planning says what.
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Graphics memory that a job asks for, whether there is any or not.
+    pub(crate) fn gpu_memory_asked(&self, job: &Job) -> ByteSize {
+        let resolved = self.config.resolve_with(job, &self.described(&job.task));
+        resolved.map_or(ByteSize::ZERO, |resolved| resolved.requirements.gpu_memory)
     }
 
     /// What is known about all registered task types.
     pub(crate) fn tasks(&self) -> BTreeMap<TaskName, TaskInfo> {
         let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
-        tasks.iter().map(|(name, task)| (name.clone(), TaskInfo::of(task))).collect()
+        tasks.iter().map(|(name, it)| (name.clone(), TaskInfo::of(&it.task))).collect()
     }
 
-    fn task(&self, name: &TaskName) -> Result<Arc<Task>, Fault> {
+    fn registered(&self, name: &TaskName) -> Result<Registered, Fault> {
         let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
         tasks.get(name).cloned().ok_or_else(|| {
             let known: Vec<_> = tasks.keys().map(|name| format!("`{name}`")).collect();

@@ -5,7 +5,9 @@
 
 mod admission;
 mod artefacts;
+mod catalog;
 mod compile;
+mod folder;
 mod store;
 mod turnstile;
 
@@ -13,5 +15,6 @@ pub(crate) use admission::admit;
 #[cfg(feature = "fuzzing")]
 pub(crate) use artefacts::ArtefactCache;
 pub(crate) use artefacts::compatibility;
+pub(crate) use catalog::{Catalog, Entry, Listed};
 pub(crate) use compile::serve_compile;
 pub(crate) use store::{Registry, RegistrySettings, load_artefact_file};

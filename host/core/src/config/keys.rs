@@ -15,6 +15,7 @@ pub(super) const FILE: Section = Section {
         ("version", "a configuration has no version; is this a job file?"),
         ("state_dir", "it belongs under `storage`"),
         ("cache_dir", "it belongs under `storage`"),
+        ("tasks_dir", "it belongs under `storage`"),
         ("component_bytes_max", "it belongs under `storage`"),
         ("retention", "it belongs under `storage`"),
         ("max_workers", "it belongs under `parallel_processing`"),
@@ -72,7 +73,14 @@ pub(super) const MONITORING: Section = Section {
 /// `storage`.
 pub(super) const STORAGE: Section = Section {
     what: "`storage`",
-    keys: &["state_dir", "cache_dir", "component_bytes_max", "stdin_bytes_max", "retention"],
+    keys: &[
+        "state_dir",
+        "cache_dir",
+        "tasks_dir",
+        "component_bytes_max",
+        "stdin_bytes_max",
+        "retention",
+    ],
     strangers: &[("temp_storage", "it belongs under `parallel_processing`")],
 };
 

@@ -256,6 +256,9 @@ fn storage(reader: &mut Reader<'_, '_>, shown_directory: fn(&Option<String>) -> 
     Storage {
         state_dir: reader.setting("storage.state_dir", None, directory, shown_directory),
         cache_dir: reader.setting("storage.cache_dir", None, directory, shown_directory),
+        tasks_dir: reader.setting("storage.tasks_dir", None, directory, |path| {
+            path.clone().unwrap_or_else(|| "(none)".to_owned())
+        }),
         component_bytes_max: reader.setting(
             "storage.component_bytes_max",
             COMPONENT_BYTES_MAX,

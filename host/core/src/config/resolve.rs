@@ -1,4 +1,5 @@
-//! What holds for a job: its own word, else its job type's, else the configuration's, else the built-in default.
+//! What holds for a job: its own word, else its job type's, else what the task type says of itself, else the
+//! configuration's, else the built-in default.
 //!
 //! Owns: that order, the ceilings of the operator, and which grants are given.
 //! Never: looks at the machine; a share of its memory is resolved where the machine is known.
@@ -9,10 +10,12 @@ use serde_json::{Map, Value as Json};
 
 use super::values::{Config, JobType};
 use crate::fault::{Code, Fault};
-use crate::job::{Chunking, Grant, JobRequest, Requirements};
+use crate::ids::TaskName;
+use crate::job::{Chunking, Grant, JobRequest, Overlap, Requirements};
 use crate::jobfile::bounds;
 use crate::limits::Limits;
 use crate::policy::RetryPolicy;
+use crate::tasktype::{Reference, TaskType};
 use crate::units::ByteSize;
 
 /// What holds for a job once every default is filled in.
@@ -20,6 +23,10 @@ use crate::units::ByteSize;
 pub struct Resolved {
     /// How its inputs are cut.
     pub chunking: Chunking,
+    /// How much of its neighbours a chunk repeats; stated by whoever states how inputs are cut.
+    pub overlap: Option<Overlap>,
+    /// Chunks run back to back on one reservation; `None` lets the scheduler choose.
+    pub batch: Option<u32>,
     /// Per attempt.
     pub limits: Limits,
     /// What an attempt holds while it runs.
@@ -32,22 +39,38 @@ pub struct Resolved {
     pub parameters: Json,
 }
 
+/// Whoever states defaults for a job, nearest first.
+struct Stated<'a> {
+    job: &'a JobRequest,
+    job_type: &'a JobType,
+    described: &'a TaskType,
+}
+
 const CEILING: &str = "parallel_processing.resource_limits.memory_per_job";
 
 impl Config {
     /// Fills in what the job does not state; refuses what the operator does not allow.
     pub fn resolve(&self, job: &JobRequest) -> Result<Resolved, Fault> {
+        self.resolve_with(job, &TaskType::default())
+    }
+
+    /// The same for a task type that describes itself.
+    pub fn resolve_with(&self, job: &JobRequest, described: &TaskType) -> Result<Resolved, Fault> {
         let nothing = JobType::default();
-        let job_type = self.job_types.get(&job.task).unwrap_or(&nothing);
-        let limits = self.limits(job, job_type)?;
+        let job_type = self.job_type(&job.task).unwrap_or(&nothing);
+        let stated = Stated { job, job_type, described };
+        let limits = self.limits(&stated)?;
+        let (chunking, overlap) = match (&job.chunking, &job_type.chunking) {
+            (Some(chunking), _) => (Some(chunking), job.overlap),
+            (None, Some(chunking)) => (Some(chunking), None),
+            (None, None) => (described.chunking.as_ref(), described.overlap),
+        };
         Ok(Resolved {
-            chunking: job
-                .chunking
-                .clone()
-                .or_else(|| job_type.chunking.clone())
-                .unwrap_or(Chunking::None),
+            chunking: chunking.cloned().unwrap_or(Chunking::None),
+            overlap,
+            batch: job.batch.or(described.batch),
             limits,
-            requirements: self.requirements(job, job_type, &limits)?,
+            requirements: self.requirements(&stated, &limits)?,
             retry: RetryPolicy {
                 retries_max: job.retries_max.unwrap_or(self.retry.retries_max),
                 ..self.retry
@@ -57,7 +80,15 @@ impl Config {
         })
     }
 
-    fn limits(&self, job: &JobRequest, job_type: &JobType) -> Result<Limits, Fault> {
+    /// What the operator says about a task type; of one that is asked for with a version, what is said about its name.
+    pub fn job_type(&self, task: &TaskName) -> Option<&JobType> {
+        self.job_types.get(task).or_else(|| match Reference::of(task) {
+            Ok(Reference::Named { name, .. }) => self.job_types.get(&name),
+            Ok(Reference::Digest(_)) | Err(_) => None,
+        })
+    }
+
+    fn limits(&self, stated: &Stated<'_>) -> Result<Limits, Fault> {
         let built_in = Limits::default();
         let ceiling = self.memory_per_job.unwrap_or(ByteSize(u64::MAX));
         let default = Limits {
@@ -65,20 +96,17 @@ impl Config {
             timeout: self.timeout_default,
             ..built_in
         };
-        let limits = job.limits.or(job_type.limits).resolve(default);
+        let Stated { job, job_type, described } = stated;
+        let limits = job.limits.or(job_type.limits).or(described.limits).resolve(default);
         self.within_ceiling("limits.memory", limits.memory)?;
         self.within_ceiling("limits.memory` with `limits.disk", limits.memory_with_disk())?;
         Ok(limits)
     }
 
     /// A private disk is memory: what is stated for the guest grows by it, while the ceiling covers both.
-    fn requirements(
-        &self,
-        job: &JobRequest,
-        job_type: &JobType,
-        limits: &Limits,
-    ) -> Result<Requirements, Fault> {
-        let stated = job.requirements.or(job_type.requirements);
+    fn requirements(&self, stated: &Stated<'_>, limits: &Limits) -> Result<Requirements, Fault> {
+        let Stated { job, job_type, described } = stated;
+        let stated = job.requirements.or(job_type.requirements).or(described.requirements);
         let built_in = Requirements::default();
         let requirements = Requirements {
             cpu: stated.cpu.unwrap_or(built_in.cpu),

@@ -229,6 +229,8 @@ pub struct Storage {
     pub state_dir: Option<String>,
     /// Compiled components; `None` takes the user's cache directory.
     pub cache_dir: Option<String>,
+    /// Task types that jobs may name without bringing them along; `None` has none.
+    pub tasks_dir: Option<String>,
     /// The largest component that is accepted.
     pub component_bytes_max: ByteSize,
     /// How much a job that names `-` as its file reads from stdin.

@@ -94,14 +94,14 @@ impl Strategy {
 
 /// What `chunking` says.
 #[derive(Debug, Default)]
-pub(super) struct Cutting {
-    pub(super) chunking: Option<Chunking>,
-    pub(super) overlap: Option<Overlap>,
-    pub(super) batch: Option<u32>,
+pub(crate) struct Cutting {
+    pub(crate) chunking: Option<Chunking>,
+    pub(crate) overlap: Option<Overlap>,
+    pub(crate) batch: Option<u32>,
 }
 
 /// Reads `chunking`: the strategy, where one is stated, and what goes with it.
-pub(super) fn chunking(checker: &mut Checker<'_>, node: &Node) -> Cutting {
+pub(crate) fn chunking(checker: &mut Checker<'_>, node: &Node) -> Cutting {
     let Some(fields) = checker.fields(node, &keys::CHUNKING) else {
         return Cutting::default();
     };

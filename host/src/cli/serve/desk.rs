@@ -132,7 +132,9 @@ impl Desk {
         let bytes = serde_json::to_vec(&asked.file).expect("JSON came in");
         let file = jobfile::parse(&bytes, FILE).map_err(Failure::job_file)?;
         let remarks = file.remarks.clone();
-        let jobs = Jobs { path: PathBuf::from(FILE), file, base_dir: PathBuf::from(".") };
+        // What a program wrote has no lines.
+        let text = Vec::new();
+        let jobs = Jobs { path: PathBuf::from(FILE), file, base_dir: PathBuf::from("."), text };
         let planned = jobs::examine(&self.porch, &jobs, self.engine.workbench());
         let planned = planned.map_err(Refusal::Faults)?;
         if let Some(taken) = planned.iter().find(|plan| self.engine.handle(&plan.spec.id).is_some())
