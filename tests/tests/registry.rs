@@ -254,3 +254,122 @@ fn the_list_shows_what_can_be_used_and_what_cannot() {
     let listed = list(&place);
     assert!(listed.to_string().contains("\"compiled\":true"), "{listed}");
 }
+
+#[test]
+fn what_was_added_to_the_store_is_found_by_name_version_and_digest() {
+    let place = asking("x@1");
+    place.write("one.wasm", tiny("1"));
+    place.write("two.wasm", tiny("2"));
+    place.write("task.yaml", TAKES);
+    let one = sha256(&tiny("1"));
+    let added = run(&place, &["tasks", "add", "x@1.0.0", "one.wasm", "--sha256", &one], 0);
+    assert!(added.stderr.contains("added `x@1.0.0`, "), "{}", added.stderr);
+    run(&place, &["tasks", "add", "x@1.1.0", "two.wasm", "--description", "task.yaml"], 0);
+    // The schema came along.
+    refused(&place, "PF120", &["`top` is missing"]);
+    asking_for(&place, "x", "  parameters: { top: 1 }\n");
+    assert_eq!(planned(&place), sha256(&tiny("2")));
+    asking_for(&place, "x@1.0.0", "");
+    assert_eq!(planned(&place), one);
+    fs::remove_file(place.path("one.wasm")).unwrap();
+    asking_for(&place, &format!("sha256:{one}"), "");
+    assert_eq!(run(&place, &["run", "jobs.yaml", "--quiet"], 0).stdout, b"5");
+    let listed = json(&run(&place, &["tasks", "list", "--json"], 0));
+    let rows: Vec<_> =
+        listed.as_array().unwrap().iter().map(|row| (&row["version"], &row["from"])).collect();
+    assert_eq!(rows, [(&"1.0.0".into(), &"store".into()), (&"1.1.0".into(), &"store".into())]);
+    // A folder and a store may have the same component by the same name, and no other.
+    place.write("types/x@1.0.0.wasm", tiny("1"));
+    asking_for(&place, "x@1.0.0", "");
+    assert_eq!(planned(&place), one);
+    place.write("types/x@1.0.0.wasm", tiny("another"));
+    refused(&place, "PF221", &["`x@1.0.0` is both"]);
+    run(&place, &["tasks", "remove", "x@1.1.0"], 0);
+    run(&place, &["tasks", "remove", "x"], 0);
+    run(&place, &["tasks", "remove", "x"], 3);
+}
+
+#[test]
+fn the_store_takes_nothing_under_a_wrong_name_or_digest_and_notices_damage() {
+    let place = asking("x");
+    place.write("one.wasm", tiny("1"));
+    place.write("two.wasm", tiny("2"));
+    place.write("core.wasm", b"\0asm\x01\0\0\0");
+    place.write("task.yaml", "version: 1\ntask_version: 2.0.0\n");
+    let store = place.path(".local/share/pframe/tasks");
+    let wrong = sha256(b"");
+    for (arguments, code, words) in [
+        (vec!["x", "one.wasm", "--sha256", &wrong], 3, "PF208"),
+        (vec!["x", "core.wasm"], 3, "PF202"),
+        (vec!["x", "missing.wasm"], 3, "PF201"),
+        (vec!["x", "one.wasm", "--component-bytes-max", "1KiB"], 3, "PF204"),
+        (vec!["x@^1", "one.wasm"], 2, "three numbers"),
+        (vec!["../x", "one.wasm"], 2, "a name has only"),
+        (vec!["x@1.0.0", "one.wasm", "--description", "task.yaml"], 2, "says version 2.0.0"),
+    ] {
+        let ended = run(&place, &[&["tasks", "add"], &*arguments].concat(), code);
+        assert!(ended.stderr.contains(words), "{arguments:?}: {}", ended.stderr);
+        assert!(!store.exists(), "{arguments:?} left something");
+    }
+    run(&place, &["tasks", "add", "x@1.0.0", "one.wasm"], 0);
+    run(&place, &["tasks", "add", "x@1.0.0", "one.wasm"], 0);
+    let ended = run(&place, &["tasks", "add", "x@1.0.0", "two.wasm"], 3);
+    assert!(ended.stderr.contains("PF222"), "{}", ended.stderr);
+    let ended = run(&place, &["tasks", "verify"], 0);
+    assert!(ended.stderr.contains("1 task type, "), "{}", ended.stderr);
+    fs::write(store.join(format!("{}.wasm", sha256(&tiny("1")))), tiny("swapped")).unwrap();
+    let ended = run(&place, &["tasks", "verify", "x"], 3);
+    assert!(ended.stderr.contains("PF208"), "{}", ended.stderr);
+    refused(&place, "PF208", &["pinned is"]);
+}
+
+#[test]
+fn inspect_tells_everything_about_a_task_type_in_one_report() {
+    let place = asking("x").with_own_cache();
+    place.write("types/x@1.0.0.wasm", fs::read(guest("evil")).unwrap());
+    place.write("types/x@1.0.0.yaml", format!("{TAKES}description: misbehaves\n"));
+    let digest = sha256(&fs::read(guest("evil")).unwrap());
+    for named in ["x", "x@1", &format!("sha256:{digest}")] {
+        let seen = json(&run(&place, &["tasks", "inspect", named, "--json"], 0));
+        assert_eq!(
+            (&seen["task"], &seen["sha256"]),
+            (&"x@1.0.0 (folder)".into(), &digest.clone().into())
+        );
+        assert_eq!(seen["grants"]["of_description"][0], "clock");
+        assert_eq!(seen["parameters"]["required"][0], "top");
+        assert_eq!(
+            (&seen["was_cached"], &seen["refused"]),
+            (&(named != "x").into(), &Value::Array(vec![]))
+        );
+    }
+    let text = String::from_utf8(run(&place, &["tasks", "inspect", "x"], 0).stdout).unwrap();
+    for words in [
+        "about      misbehaves",
+        "compiled   for this engine, before",
+        "needs `clock`",
+        "\"maximum\": 9",
+    ] {
+        assert!(text.contains(words), "`{words}` is not in {text}");
+    }
+    let file = run(&place, &["tasks", "inspect", "types/x@1.0.0.wasm", "--json"], 0);
+    assert_eq!(json(&file)["task"], Value::Null);
+}
+
+#[test]
+fn inspect_names_all_that_is_refused() {
+    let place = asking("x");
+    let component = wat::parse_str(
+        r#"(component
+            (import "evil:host/shell@1.0.0" (instance)) (import "evil:host/disk@1.0.0" (instance))
+            (core module (memory 1 1 shared) (func $f (return_call $f))))"#,
+    );
+    place.write("types/x.wasm", component.unwrap());
+    let ended = run(&place, &["tasks", "inspect", "x", "--json"], 3);
+    let seen = json(&ended);
+    let refused: Vec<_> =
+        seen["refused"].as_array().unwrap().iter().map(|it| &it["code"]).collect();
+    assert_eq!(refused, ["PF206", "PF205", "PF207"]);
+    for words in ["shell", "disk", "tail calls, threads"] {
+        assert!(ended.stderr.contains(words), "`{words}` is not in {}", ended.stderr);
+    }
+}

@@ -111,6 +111,7 @@ codes! {
     CompileLimit = 211, Job, Never, "component.compile_limit", "the compiler needed more time or memory for the component than its limit", "build it with smaller functions, or split it";
     TaskDescription = 220, Job, Never, "component.description", "the description of a task type is not valid", "correct the places listed";
     TaskAmbiguous = 221, Job, Never, "component.ambiguous", "two task types have the same name and version", "remove one, or give them different versions";
+    TaskStore = 222, Job, Never, "tasks.name", "the component cannot be kept or removed under this name", "choose another name or version; `pframe-host tasks list` shows those that are there";
     Trap = 301, Task, Never, "task.trap", "the handler trapped", "the backtrace names the guest's functions; `pframe-host logs` shows its last words";
     Fuel = 302, Task, Never, "limit.fuel", "the handler used all its fuel", "raise `limits.fuel`, or cut smaller chunks";
     Deadline = 303, Task, Never, "limit.deadline", "the handler ran past its deadline", "raise `timeout`, or cut smaller chunks";

@@ -106,6 +106,7 @@ fn every_value_remembers_where_it_came_from() {
         storage.state_dir = (chosen by the host)  # default
         storage.cache_dir = (chosen by the host)  # default
         storage.tasks_dir = (none)  # default
+        storage.task_store = (chosen by the host)  # default
         storage.component_bytes_max = 256 MiB  # default
         storage.stdin_bytes_max = 1 GiB  # default
         storage.retention.age = 30days  # default

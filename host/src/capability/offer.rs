@@ -50,6 +50,18 @@ pub(crate) fn offer(name: &str, grants: &[Grant], has_disk: bool) -> Offer {
     }
 }
 
+/// The grant that opens an interface, in the words of a job file; none for what is open anyway, or cannot be had.
+pub(crate) fn opened_by(name: &str) -> Option<&'static str> {
+    let interface = name.split('@').next().unwrap_or(name);
+    match interface.split('/').next().unwrap_or(interface) {
+        "pframe:audio" => Some("speech"),
+        "wasi:clocks" => Some("clock"),
+        "wasi:random" => Some("random"),
+        _ if interface == "wasi:cli/environment" => Some("env: NAME"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Write;
@@ -86,6 +98,20 @@ mod tests {
             wasi:sockets/udp-create-socket: Denied("no network")
         "#]];
         expect.assert_eq(&text);
+    }
+
+    #[test]
+    fn the_grant_that_is_named_opens_the_interface() {
+        for known in KNOWN_INTERFACES {
+            let name = known.name;
+            let all = ["clock", "random", "speech", "env: X"];
+            let opens = |grants: &[&str]| {
+                let grants: Vec<Grant> = grants.iter().map(|it| it.parse().unwrap()).collect();
+                offer(name, &grants, false) != offer(name, &[], false)
+            };
+            assert_eq!(opens(&all), opened_by(name).is_some(), "{name}");
+            assert!(opened_by(name).is_none_or(|grant| opens(&[grant])), "{name}");
+        }
     }
 
     #[test]

@@ -3,8 +3,11 @@
 //! Owns: the commands and their flags; flags of settings come from the configuration's own table.
 //! Never: reads a file.
 
+mod tasks;
+
 use std::path::PathBuf;
 
+pub(super) use self::tasks::{AddTaskArguments, CompileArguments, InspectArguments, TasksCommand};
 use crate::recogniser::Family;
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use pframe_core::config::{KNOBS, Knob};
@@ -46,7 +49,7 @@ pub(super) enum Command {
     Gc(GcArguments),
     /// Begin a handler: a small project in a language of your choice, with a job file beside it
     New(NewArguments),
-    /// Look at task types and components, or compile them ahead
+    /// Look at task types and components, keep them in the store, or compile them ahead
     #[command(subcommand)]
     Tasks(TasksCommand),
     /// Write down what is said in recordings, as text or subtitles
@@ -383,31 +386,6 @@ pub(super) struct GcArguments {
     /// Say what would be removed, and remove nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum TasksCommand {
-    /// List the task types of the configuration
-    List(JsonFlag),
-    /// Show what a component imports and exports, and whether it would run here
-    Inspect(InspectArguments),
-    /// Compile components into the cache, so that the first job does not wait
-    Compile(CompileArguments),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct InspectArguments {
-    /// The component's file, or a task type of the configuration
-    pub(super) component: String,
-    #[command(flatten)]
-    pub(super) form: JsonFlag,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct CompileArguments {
-    /// The components' files, or task types of the configuration
-    #[arg(required = true)]
-    pub(super) components: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

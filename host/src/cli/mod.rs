@@ -37,6 +37,7 @@ mod status;
 mod sweep;
 mod tasks;
 mod tasks_list;
+mod tasks_store;
 mod times;
 mod transcribe;
 

@@ -15,7 +15,7 @@ use pframe_core::job::{Grant, STANDARD_STREAM};
 use super::arguments::SettingFlags;
 use super::failure::Failure;
 use crate::engine::EngineBuilder;
-use crate::registry::Catalog;
+use crate::registry::{Catalog, TaskStore};
 use crate::{Engine, reporter};
 
 /// The name of the configuration file in the current directory.
@@ -41,6 +41,8 @@ pub(super) struct Porch {
     pub(super) models_dir: PathBuf,
     /// Task types that jobs may name without bringing them along.
     pub(super) tasks_dir: Option<PathBuf>,
+    /// Task types that were added.
+    pub(super) task_store: TaskStore,
 }
 
 impl Porch {
@@ -63,15 +65,17 @@ impl Porch {
         let config = load(&layers).map_err(Failure::config)?;
         reporter::log::start(config.monitoring.log_level, says_log_level(&flags.given, &config));
         config.remarks.iter().for_each(|remark| reporter::told::say(&format!("note: {remark}")));
-        let Directories { state, cache, models } = directories(&config)?;
+        let Directories { state, cache, models, tasks } = directories(&config)?;
         let tasks_dir = config.storage.tasks_dir.as_ref().map(PathBuf::from);
         let (state_dir, cache_dir, models_dir) = (state, cache, models);
-        Ok(Self { config, config_file, state_dir, cache_dir, models_dir, tasks_dir })
+        let task_store = TaskStore::new(tasks);
+        Ok(Self { config, config_file, state_dir, cache_dir, models_dir, tasks_dir, task_store })
     }
 
     /// The task types that are there now.
     pub(super) fn catalog(&self) -> Result<Catalog, Fault> {
-        Catalog::open(self.tasks_dir.as_deref(), self.config.storage.component_bytes_max)
+        let folder = self.tasks_dir.as_deref();
+        Catalog::open(folder, &self.task_store, self.config.storage.component_bytes_max)
     }
 
     /// An engine's builder with everything that is known here.
@@ -196,6 +200,7 @@ struct Directories {
     state: PathBuf,
     cache: PathBuf,
     models: PathBuf,
+    tasks: PathBuf,
 }
 
 fn directories(config: &Config) -> Result<Directories, Failure> {
@@ -207,7 +212,9 @@ fn directories(config: &Config) -> Result<Directories, Failure> {
     let cache = config.storage.cache_dir.as_ref().map_or_else(cache_default, PathBuf::from);
     let models_default = || strategy.data_dir().join("pframe/models");
     let models = config.speech.models_dir.as_ref().map_or_else(models_default, PathBuf::from);
-    Ok(Directories { state, cache, models })
+    let tasks_default = || strategy.data_dir().join("pframe/tasks");
+    let tasks = config.storage.task_store.as_ref().map_or_else(tasks_default, PathBuf::from);
+    Ok(Directories { state, cache, models, tasks })
 }
 
 /// Values of the variables that some tenant may be granted; the rest of the environment stays here.

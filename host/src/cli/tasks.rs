@@ -5,10 +5,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use pframe_core::fault::Fault;
 use pframe_core::ids::{Digest, TaskName, TenantName};
+use pframe_core::tasktype::TaskType;
 use pframe_core::units::show_duration;
 
 use super::arguments::{CompileArguments, TasksCommand};
@@ -18,6 +20,7 @@ use super::jobs::configured;
 use super::porch::Porch;
 use super::print::print;
 use super::tasks_list::list;
+use super::tasks_store;
 use crate::engine::Prepared;
 use crate::registry::admit;
 use crate::reporter::told::tell_fault;
@@ -27,21 +30,44 @@ pub(super) fn tasks(porch: &Porch, command: &TasksCommand) -> Result<ExitCode, F
         TasksCommand::List(flag) => list(porch, *flag),
         TasksCommand::Inspect(arguments) => inspect(porch, arguments),
         TasksCommand::Compile(arguments) => compile(porch, arguments),
+        TasksCommand::Add(arguments) => tasks_store::add(porch, arguments),
+        TasksCommand::Verify { name } => tasks_store::verify(porch, name.as_deref()),
+        TasksCommand::Remove { name } => tasks_store::remove(porch, name),
     }
 }
 
-/// The component that is meant: a task type of the configuration, else one of the catalog, else a file.
-pub(super) fn component_of(porch: &Porch, named: &str) -> Result<(PathBuf, Option<Digest>), Fault> {
-    let Ok(name) = named.parse::<TaskName>() else { return Ok((PathBuf::from(named), None)) };
-    if let Some(configured) = configured(porch, &name) {
-        return Ok(configured);
+/// The component that somebody means, and what is known about it besides.
+pub(super) struct Located {
+    pub(super) path: PathBuf,
+    pub(super) pinned: Option<Digest>,
+    pub(super) described: Arc<TaskType>,
+    /// As what it is known, and where: `word-count@1.2.0 (store)`.
+    pub(super) known_as: Option<String>,
+}
+
+/// Finds a task type of the configuration, else one of the catalog, else a file.
+pub(super) fn locate(porch: &Porch, named: &str) -> Result<Located, Fault> {
+    let file = || Located {
+        path: PathBuf::from(named),
+        pinned: None,
+        described: Arc::default(),
+        known_as: None,
+    };
+    let Ok(name) = named.parse::<TaskName>() else { return Ok(file()) };
+    if let Some((path, pinned)) = configured(porch, &name) {
+        let known_as = Some(format!("{name} (configuration)"));
+        return Ok(Located { path, pinned, described: Arc::default(), known_as });
     }
     let catalog = porch.catalog()?;
-    let found = catalog.find(&name)?;
-    Ok(found.map_or_else(
-        || (PathBuf::from(named), None),
-        |entry| (entry.component.clone(), entry.pinned),
-    ))
+    Ok(match catalog.find(&name)? {
+        Some(entry) => Located {
+            path: entry.component.clone(),
+            pinned: entry.pinned,
+            described: Arc::clone(&entry.described),
+            known_as: Some(format!("{} ({})", entry.full_name(), entry.shelf.name())),
+        },
+        None => file(),
+    })
 }
 
 fn compile(porch: &Porch, arguments: &CompileArguments) -> Result<ExitCode, Failure> {
@@ -64,7 +90,7 @@ fn compile(porch: &Porch, arguments: &CompileArguments) -> Result<ExitCode, Fail
 }
 
 fn compile_one(porch: &Porch, prepared: &Prepared, named: &str) -> Result<String, Fault> {
-    let (path, pinned) = component_of(porch, named)?;
+    let Located { path, pinned, .. } = locate(porch, named)?;
     let admitted = admit(&path, pinned, porch.config.storage.component_bytes_max)?;
     let (digest, registry) = (admitted.digest, prepared.workbench().registry());
     let was_cached = registry.is_cached(&digest);

@@ -31,7 +31,7 @@ pub(super) fn list(porch: &Porch, flag: JsonFlag) -> Result<ExitCode, Failure> {
         print_json(&rows.iter().map(Row::json).collect::<Value>())?;
     } else if rows.is_empty() {
         say(
-            "there are no task types: the configuration names none (`pframe-host config show` says where it was read), and `storage.tasks_dir` is not set or empty",
+            "there are no task types: the configuration names none (`pframe-host config show` says where it was read), and `storage.tasks_dir` is not set or empty, and nothing was added (`pframe-host tasks add`)",
         );
     } else {
         let header = ["task", "version", "from", "component", "sha256", "size", "state"];

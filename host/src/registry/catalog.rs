@@ -14,12 +14,15 @@ use semver::Version;
 
 use super::admission::admit;
 use super::folder::read_folder;
+use super::task_store::TaskStore;
 
 /// Where a task type was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shelf {
     /// The folder of task types.
     Folder,
+    /// The store that task types are added to.
+    Store,
 }
 
 impl Shelf {
@@ -27,6 +30,7 @@ impl Shelf {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Folder => "folder",
+            Self::Store => "store",
         }
     }
 }
@@ -47,10 +51,14 @@ pub(crate) struct Entry {
 impl Entry {
     /// `word-count@1.2.0`, or the name alone.
     pub(crate) fn full_name(&self) -> String {
-        match &self.version {
-            Some(version) => format!("{}@{version}", self.name),
-            None => self.name.to_string(),
-        }
+        full_name(&self.name, self.version.as_ref())
+    }
+}
+
+pub(super) fn full_name(name: &TaskName, version: Option<&Version>) -> String {
+    match version {
+        Some(version) => format!("{name}@{version}"),
+        None => name.to_string(),
     }
 }
 
@@ -74,12 +82,14 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// Reads the folder, if there is one.
+    /// Reads the folder, if there is one, and the store.
     pub(crate) fn open(
         folder: Option<&Path>,
+        store: &TaskStore,
         component_bytes_max: ByteSize,
     ) -> Result<Self, Fault> {
-        let listed = folder.map(read_folder).transpose()?.unwrap_or_default();
+        let mut listed = folder.map(read_folder).transpose()?.unwrap_or_default();
+        listed.extend(store.listed()?);
         Ok(Self { listed, component_bytes_max })
     }
 

@@ -7,8 +7,10 @@ mod admission;
 mod artefacts;
 mod catalog;
 mod compile;
+mod features;
 mod folder;
 mod store;
+mod task_store;
 mod turnstile;
 
 pub(crate) use admission::admit;
@@ -17,4 +19,6 @@ pub(crate) use artefacts::ArtefactCache;
 pub(crate) use artefacts::compatibility;
 pub(crate) use catalog::{Catalog, Entry, Listed};
 pub(crate) use compile::serve_compile;
+pub(crate) use features::switched_off;
 pub(crate) use store::{Registry, RegistrySettings, load_artefact_file};
+pub(crate) use task_store::{Addition, Kept, TaskStore};

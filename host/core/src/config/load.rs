@@ -259,6 +259,7 @@ fn storage(reader: &mut Reader<'_, '_>, shown_directory: fn(&Option<String>) -> 
         tasks_dir: reader.setting("storage.tasks_dir", None, directory, |path| {
             path.clone().unwrap_or_else(|| "(none)".to_owned())
         }),
+        task_store: reader.setting("storage.task_store", None, directory, shown_directory),
         component_bytes_max: reader.setting(
             "storage.component_bytes_max",
             COMPONENT_BYTES_MAX,

@@ -231,6 +231,8 @@ pub struct Storage {
     pub cache_dir: Option<String>,
     /// Task types that jobs may name without bringing them along; `None` has none.
     pub tasks_dir: Option<String>,
+    /// Task types that were added; `None` takes the user's data directory.
+    pub task_store: Option<String>,
     /// The largest component that is accepted.
     pub component_bytes_max: ByteSize,
     /// How much a job that names `-` as its file reads from stdin.
