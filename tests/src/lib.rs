@@ -13,6 +13,7 @@ pub mod process;
 pub mod program;
 pub mod random;
 pub mod reference;
+pub mod registry;
 pub mod sound;
 pub mod speech;
 

@@ -19,6 +19,11 @@ pub(crate) fn for_building() -> Outcome {
 pub(crate) fn for_testing() -> Outcome {
     for_building()?;
     ensure(&Wanted {
+        packages: &["docker-registry"],
+        purpose: "components are pushed to a registry on this machine and pulled from it",
+        oldest: ("docker-registry", (2, 7)),
+    })?;
+    ensure(&Wanted {
         packages: &[
             "ffmpeg",
             "flite",

@@ -112,6 +112,7 @@ codes! {
     TaskDescription = 220, Job, Never, "component.description", "the description of a task type is not valid", "correct the places listed";
     TaskAmbiguous = 221, Job, Never, "component.ambiguous", "two task types have the same name and version", "remove one, or give them different versions";
     TaskStore = 222, Job, Never, "tasks.name", "the component cannot be kept or removed under this name", "choose another name or version; `pframe-host tasks list` shows those that are there";
+    PullRefused = 223, Job, Never, "component.pull", "what the registry has there is not a component that can be used", "check the reference; one layer of the type `application/wasm` is taken";
     Trap = 301, Task, Never, "task.trap", "the handler trapped", "the backtrace names the guest's functions; `pframe-host logs` shows its last words";
     Fuel = 302, Task, Never, "limit.fuel", "the handler used all its fuel", "raise `limits.fuel`, or cut smaller chunks";
     Deadline = 303, Task, Never, "limit.deadline", "the handler ran past its deadline", "raise `timeout`, or cut smaller chunks";
@@ -147,6 +148,7 @@ codes! {
     Network = 415, Machine, ByPolicy, "machine.network", "a source could not be fetched", "check that its host can be reached from here; another attempt may get through";
     Quarantined = 412, Task, Never, "task.quarantined", "the component is quarantined: it took two worker processes down with it", "look at the faults of its earlier attempts; a host that starts anew forgets it";
     RecogniserFailed = 413, Machine, ByPolicy, "machine.recogniser", "speech recognition failed", "see the message; another attempt gets another process";
+    RegistryUnreachable = 420, Machine, Never, "machine.registry", "the registry gives no answer that can be used", "check the reference and the network, and try again";
     Bug = 501, Host, Never, "host.bug", "the host itself failed", "please report this, with the message above";
     Cancelled = 601, Job, Never, "cancelled.user", "the job was cancelled", "run it again when wanted";
     JobStopped = 602, Job, Never, "cancelled.job_failed", "stopped because another chunk of its job failed", "see that chunk; `on_failure: continue` keeps the others";

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::hosts::HostPattern;
 use crate::ids::{Digest, JobId, TaskName, TenantName};
 use crate::limits::Limits;
+use crate::oci::OciReference;
 use crate::policy::{OnFailure, RetryPolicy};
 use crate::units::{ByteSize, CpuCores, Fuel, Timestamp};
 
@@ -313,10 +314,19 @@ impl JobRequest {
 /// A task type that a job file brings along.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskDeclaration {
-    /// Path of the component, relative to the job file.
-    pub component: String,
-    /// The digest that the file must have.
+    /// Where its component lies.
+    pub component: ComponentPlace,
+    /// The digest that the component must have.
     pub sha256: Option<Digest>,
+}
+
+/// Where a component lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ComponentPlace {
+    /// A path, relative to the job file.
+    File(String),
+    /// A registry.
+    Registry(OciReference),
 }
 
 /// A job file after all its checks.

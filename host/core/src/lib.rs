@@ -15,6 +15,7 @@ pub mod job;
 pub mod jobfile;
 pub mod limits;
 pub mod naming;
+pub mod oci;
 pub mod policy;
 pub mod report;
 pub mod resources;

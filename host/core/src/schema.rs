@@ -91,7 +91,7 @@ fn pinned() -> Json {
 
 fn task() -> Json {
     let properties = json!({
-        "component": of("path", "the WebAssembly component, relative to this file"),
+        "component": of("path", "the WebAssembly component: a path relative to this file, or `oci://REGISTRY/REPOSITORY:TAG` or `…@sha256:…`"),
         "sha256": digest("the digest that the component must have"),
     });
     mapping("a task type", &["component"], &properties)

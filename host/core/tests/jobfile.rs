@@ -10,7 +10,9 @@ use std::time::Duration;
 use expect_test::expect;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::TenantName;
-use pframe_core::job::{Boundary, Chunking, Collect, FileRequest, Grant, InputRequest, Overlap};
+use pframe_core::job::{
+    Boundary, Chunking, Collect, ComponentPlace, FileRequest, Grant, InputRequest, Overlap,
+};
 use pframe_core::policy::{OnFailure, Tolerance};
 use pframe_core::units::{ByteSize, CpuCores, Fuel};
 
@@ -21,7 +23,8 @@ fn the_example_of_the_design_means_what_it_says() {
     let file = parse(EXAMPLE).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(file.remarks, [""; 0]);
     let [(name, task)] = file.tasks.iter().collect::<Vec<_>>()[..] else { panic!("one task") };
-    assert_eq!((name.as_str(), task.component.as_str()), ("word-count", "word_count.wasm"));
+    assert_eq!(name.as_str(), "word-count");
+    assert_eq!(task.component, ComponentPlace::File("word_count.wasm".into()));
     assert_eq!(task.sha256.map(|digest| digest.to_string()), Some("ab".repeat(32)));
     let [job] = &file.jobs[..] else { panic!("one job") };
     assert_eq!((job.id.as_str(), job.task.as_str()), ("count-novels", "word-count"));

@@ -277,6 +277,16 @@ fn j14_a_component_is_a_path_and_never_an_address() {
               in: jobs
               advice: list at least one"#]],
     );
+    // But for one kind, whose content has a digest; what is wrong with it is told in its place.
+    check_file(
+        task("oci://169.254.169.254/x"),
+        &expect![[r#"
+        jobs.yaml:2:26: error[PF101]: `oci://169.254.169.254/x`: a tag or a digest is missing: write `:TAG` or `@sha256:…`
+          in: tasks.t.component
+        jobs.yaml:3:7: error[PF101]: there are no jobs
+          in: jobs
+          advice: list at least one"#]],
+    );
     check_file(
         task("http://169.254.169.254/"),
         &expect![[r#"

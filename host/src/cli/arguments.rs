@@ -7,7 +7,9 @@ mod tasks;
 
 use std::path::PathBuf;
 
-pub(super) use self::tasks::{AddTaskArguments, CompileArguments, InspectArguments, TasksCommand};
+pub(super) use self::tasks::{
+    AddTaskArguments, CompileArguments, InspectArguments, PullArguments, TasksCommand,
+};
 use crate::recogniser::Family;
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use pframe_core::config::{KNOBS, Knob};

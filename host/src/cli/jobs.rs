@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName, TenantName};
-use pframe_core::job::{Grant, JobFile, JobRequest, JobSpec, SourcePlace, WebVersion};
+use pframe_core::job::{
+    ComponentPlace, Grant, JobFile, JobRequest, JobSpec, SourcePlace, WebVersion,
+};
 use pframe_core::jobfile;
 use pframe_core::resources::Capacity;
 use pframe_core::tasktype::{Places, Step, TaskType, Violation};
@@ -143,8 +145,14 @@ fn register(
     let user = jobs.file.jobs.iter().find(|job| job.task == *name);
     let tenant = user.map_or_else(TenantName::default_tenant, |job| job.tenant.clone());
     if let Some(declared) = jobs.file.tasks.get(name) {
-        let path = jobs.base_dir.join(&declared.component);
-        workbench.register_task(&tenant, name, &path, declared.sha256)?;
+        let (path, sha256) = match &declared.component {
+            ComponentPlace::File(path) => (jobs.base_dir.join(path), declared.sha256),
+            ComponentPlace::Registry(reference) => {
+                let (path, sha256) = porch.fetch(reference, declared.sha256)?;
+                (path, declared.sha256.or(Some(sha256)))
+            }
+        };
+        workbench.register_task(&tenant, name, &path, sha256)?;
     } else if let Some((path, sha256)) = configured(porch, name) {
         workbench.register_task(&tenant, name, &path, sha256)?;
     } else if let Some(entry) = catalog.find(name)? {

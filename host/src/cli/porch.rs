@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use pframe_core::config::{Config, Isolation, Knob, Layers, SchedulerKind, load};
 use pframe_core::fault::{Code, Fault};
+use pframe_core::ids::Digest;
 use pframe_core::job::{Grant, STANDARD_STREAM};
+use pframe_core::oci::OciReference;
 
 use super::arguments::SettingFlags;
 use super::failure::Failure;
 use crate::engine::EngineBuilder;
-use crate::registry::{Catalog, TaskStore};
+use crate::registry::{Catalog, TaskStore, pull};
 use crate::{Engine, reporter};
 
 /// The name of the configuration file in the current directory.
@@ -114,6 +116,27 @@ impl Porch {
             kind @ SchedulerKind::Distributed => Err(Failure::Usage(format!(
                 "the scheduler `{kind}` does not exist yet; use `--scheduler threads` or `processes`, or `--fallback`"
             ))),
+        }
+    }
+
+    /// The component behind a reference into a registry: as it was pulled before, else pulled now and kept. `wanted` is the
+    /// digest that it must have.
+    pub(super) fn fetch(
+        &self,
+        reference: &OciReference,
+        wanted: Option<Digest>,
+    ) -> Result<(PathBuf, Digest), Fault> {
+        if let Some(found) = self.task_store.pulled(reference)? {
+            return Ok(found);
+        }
+        reporter::told::say(&format!("pulling `{reference}`"));
+        let pulled = pull(reference, self.config.storage.component_bytes_max)?;
+        match wanted.filter(|wanted| *wanted != pulled.admitted.digest) {
+            Some(wanted) => Err(Fault::new(Code::DigestMismatch).detail(format!(
+                "`{reference}` has sha256 {}, pinned is {wanted}",
+                pulled.admitted.digest
+            ))),
+            None => self.task_store.keep_pull(reference, &pulled),
         }
     }
 

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pframe_core::fault::Fault;
+use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName, TenantName};
+use pframe_core::oci::{self, OciReference};
 use pframe_core::tasktype::TaskType;
 use pframe_core::units::show_duration;
 
@@ -31,6 +32,7 @@ pub(super) fn tasks(porch: &Porch, command: &TasksCommand) -> Result<ExitCode, F
         TasksCommand::Inspect(arguments) => inspect(porch, arguments),
         TasksCommand::Compile(arguments) => compile(porch, arguments),
         TasksCommand::Add(arguments) => tasks_store::add(porch, arguments),
+        TasksCommand::Pull(arguments) => tasks_store::pull(porch, arguments),
         TasksCommand::Verify { name } => tasks_store::verify(porch, name.as_deref()),
         TasksCommand::Remove { name } => tasks_store::remove(porch, name),
     }
@@ -45,7 +47,7 @@ pub(super) struct Located {
     pub(super) known_as: Option<String>,
 }
 
-/// Finds a task type of the configuration, else one of the catalog, else a file.
+/// Finds what a registry has, a task type of the configuration, else one of the catalog, else a file.
 pub(super) fn locate(porch: &Porch, named: &str) -> Result<Located, Fault> {
     let file = || Located {
         path: PathBuf::from(named),
@@ -53,6 +55,12 @@ pub(super) fn locate(porch: &Porch, named: &str) -> Result<Located, Fault> {
         described: Arc::default(),
         known_as: None,
     };
+    if named.starts_with(oci::SCHEME) {
+        let refuse = |error| Fault::new(Code::PullRefused).detail(format!("{error}"));
+        let reference: OciReference = named.parse().map_err(refuse)?;
+        let (path, sha256) = porch.fetch(&reference, None)?;
+        return Ok(Located { path, pinned: Some(sha256), known_as: Some(named.into()), ..file() });
+    }
     let Ok(name) = named.parse::<TaskName>() else { return Ok(file()) };
     if let Some((path, pinned)) = configured(porch, &name) {
         let known_as = Some(format!("{name} (configuration)"));

@@ -1,4 +1,4 @@
-//! `pframe-host tasks add | verify | remove`
+//! `pframe-host tasks add | pull | verify | remove`
 //!
 //! Owns: the store of task types as an operator sees it.
 //! Never: compiles or runs what is added.
@@ -7,15 +7,16 @@ use std::process::ExitCode;
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName};
+use pframe_core::oci::{self, OciReference, OciReferenceError};
 use pframe_core::tasktype::{self, Reference, Wanted};
 use pframe_core::units::ByteSize;
 use semver::Version;
 
-use super::arguments::AddTaskArguments;
+use super::arguments::{AddTaskArguments, PullArguments};
 use super::check::counted;
 use super::failure::{Failure, exit_code};
 use super::porch::{Porch, read_small};
-use crate::registry::{Addition, Kept, admit};
+use crate::registry::{self, Addition, Kept, admit};
 use crate::reporter::amounts::about;
 use crate::reporter::told::{say, tell_fault};
 
@@ -48,6 +49,50 @@ pub(super) fn add(porch: &Porch, arguments: &AddTaskArguments) -> Result<ExitCod
     let kept = porch.task_store.add(addition).map_err(Failure::at(full_name))?;
     say(&format!("added `{}`, {}, sha256 {}", kept.full_name(), about(kept.size), kept.sha256));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fetches a component and gives it a name, the repository's and the tag's where none is told.
+pub(super) fn pull(porch: &Porch, arguments: &PullArguments) -> Result<ExitCode, Failure> {
+    let reference = reference(&arguments.reference)?;
+    let (name, version) = match &arguments.name {
+        Some(name) => name_and_version(name)?,
+        None => name_of(&reference)?,
+    };
+    let place = reference.to_string();
+    let pulled = registry::pull(&reference, porch.config.storage.component_bytes_max);
+    let pulled = pulled.map_err(Failure::at(&place))?;
+    let addition = Addition {
+        name,
+        version,
+        admitted: pulled.admitted.clone(),
+        description: None,
+        source: place.clone(),
+    };
+    let kept = porch.task_store.add(addition).map_err(Failure::at(&place))?;
+    porch.task_store.keep_pull(&reference, &pulled).map_err(Failure::at(&place))?;
+    let (size, manifest) = (about(kept.size), pulled.manifest);
+    let words = format!("pulled `{}`, {size}, sha256 {}", kept.full_name(), kept.sha256);
+    say(&format!("{words}\npin it as `oci://{}`", reference.pinned(manifest)));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// As the repository is named, with the version that the tag is.
+fn name_of(reference: &OciReference) -> Result<(TaskName, Option<Version>), Failure> {
+    let name = TaskName::new(reference.base_name());
+    let name = name.map_err(|error| Failure::Usage(format!("{error}; say `--name`")))?;
+    Ok((name, reference.tag().and_then(version_of_tag)))
+}
+
+fn reference(text: &str) -> Result<OciReference, Failure> {
+    text.parse().map_err(|error: OciReferenceError| Failure::Usage(error.to_string()))
+}
+
+/// `1.2.3`, `v1.2.3`, and `1.2` as `1.2.0`; other tags are no versions.
+fn version_of_tag(tag: &str) -> Option<Version> {
+    let text = tag.strip_prefix('v').unwrap_or(tag);
+    let padded = [text.to_owned(), format!("{text}.0"), format!("{text}.0.0")];
+    let version = padded.iter().find_map(|text| Version::parse(text).ok());
+    version.filter(|version| version.build.is_empty())
 }
 
 fn agreed(named: Option<Version>, described: Option<Version>) -> Result<Option<Version>, String> {
@@ -98,6 +143,15 @@ pub(super) fn verify(porch: &Porch, name: Option<&str>) -> Result<ExitCode, Fail
             worst = Some(fault);
         }
     }
+    let catalog = porch.catalog()?;
+    let pulls = catalog.listed().iter().filter(|it| it.name.is_none() && name.is_none());
+    for entry in pulls.filter_map(|it| it.entry.as_ref().ok()) {
+        let bytes_max = porch.config.storage.component_bytes_max;
+        if let Err(fault) = admit(&entry.component, entry.pinned, bytes_max) {
+            tell_fault(&fault, "a component that was pulled");
+            worst = Some(fault);
+        }
+    }
     if let Some(fault) = worst {
         return Ok(ExitCode::from(exit_code(fault.code.origin())));
     }
@@ -109,6 +163,12 @@ pub(super) fn verify(porch: &Porch, name: Option<&str>) -> Result<ExitCode, Fail
 
 /// Forgets one task type.
 pub(super) fn remove(porch: &Porch, text: &str) -> Result<ExitCode, Failure> {
+    if text.starts_with(oci::SCHEME) {
+        let reference = reference(text)?;
+        porch.task_store.remove_pull(&reference).map_err(Failure::at(text))?;
+        say(&format!("removed `{reference}`"));
+        return Ok(ExitCode::SUCCESS);
+    }
     let (name, wanted) = named(text)?;
     let kept = porch.task_store.remove(&name, &wanted).map_err(Failure::at(text))?;
     say(&format!("removed `{}`, {}", kept.full_name(), about(kept.size)));

@@ -11,7 +11,8 @@ use std::time::Duration;
 use pframe_core::config::Count;
 use pframe_core::ids::TenantName;
 use pframe_core::job::{
-    Chunking, Grant, InputRequest, JobFile, JobRequest, RequirementsRequest, TaskDeclaration,
+    Chunking, ComponentPlace, Grant, InputRequest, JobFile, JobRequest, RequirementsRequest,
+    TaskDeclaration,
 };
 use pframe_core::units::{CpuCores, parse_duration};
 use pframe_speech::BYTES_PER_MS;
@@ -115,7 +116,8 @@ fn jobs(arguments: &TranscribeArguments, model: &str) -> Result<Jobs, Failure> {
         job.output = target.as_deref().map(utf8).transpose()?.map(str::to_owned);
         jobs.push(job);
     }
-    let declaration = TaskDeclaration { component: utf8(&component)?.to_owned(), sha256: None };
+    let component = ComponentPlace::File(utf8(&component)?.to_owned());
+    let declaration = TaskDeclaration { component, sha256: None };
     let file = JobFile { tasks: [(task, declaration)].into(), jobs, remarks: Vec::new() };
     let (path, base_dir) = (PathBuf::from("transcribe"), PathBuf::from("."));
     Ok(Jobs { path, file, base_dir, text: Vec::new() })

@@ -13,6 +13,7 @@ use pframe_core::units::ByteSize;
 use sha2::{Digest as _, Sha256};
 
 /// A component's bytes with their digest.
+#[derive(Clone)]
 pub(crate) struct Admitted {
     pub(crate) digest: Digest,
     pub(crate) bytes: Vec<u8>,

@@ -23,6 +23,8 @@ pub(crate) enum Shelf {
     Folder,
     /// The store that task types are added to.
     Store,
+    /// The same store, but only a reference into a registry and its digest name it.
+    Registry,
 }
 
 impl Shelf {
@@ -31,6 +33,7 @@ impl Shelf {
         match self {
             Self::Folder => "folder",
             Self::Store => "store",
+            Self::Registry => "registry",
         }
     }
 }

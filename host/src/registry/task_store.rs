@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName};
+use pframe_core::oci::{OciReference, SCHEME};
 use pframe_core::tasktype::{self, DESCRIPTION_BYTES_MAX, TaskType, Wanted};
 use pframe_core::units::ByteSize;
 use semver::Version;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admission::{Admitted, admit, digest_of};
 use super::catalog::{Entry, Listed, Shelf, full_name};
+use super::oci::Pulled;
 use crate::data::results::sync_directory;
 
 const MANIFEST: &str = "tasks.json";
@@ -72,10 +74,24 @@ mod written {
     }
 }
 
+/// A component that was pulled, by the reference that it was asked for with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PullRecord {
+    /// Without `oci://`.
+    pub(crate) reference: String,
+    /// Of the registry's manifest.
+    pub(crate) manifest: Digest,
+    /// Of the component.
+    pub(crate) sha256: Digest,
+    pub(crate) size: ByteSize,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Manifest {
     version: u32,
     tasks: Vec<Kept>,
+    #[serde(default)]
+    pulls: Vec<PullRecord>,
 }
 
 /// What is to be kept.
@@ -114,7 +130,7 @@ impl TaskStore {
         Ok(kept)
     }
 
-    /// The same as task types that can be named.
+    /// The same as task types that can be named, and behind them what was pulled, which only its digest names.
     pub(super) fn listed(&self) -> Result<Vec<Listed>, Fault> {
         let listed = |kept: Kept| Listed {
             place: self.component(&kept.sha256),
@@ -122,7 +138,21 @@ impl TaskStore {
             version: kept.version.clone(),
             entry: self.entry(kept),
         };
-        Ok(self.list()?.into_iter().map(listed).collect())
+        let pulled = |pull: PullRecord| Listed {
+            place: format!("{SCHEME}{}", pull.reference).into(),
+            name: None,
+            version: None,
+            entry: Ok(Entry {
+                name: TaskName::new(&pull.sha256.to_string()).expect("hex digits are a name"),
+                version: None,
+                component: self.component(&pull.sha256),
+                pinned: Some(pull.sha256),
+                described: Arc::default(),
+                shelf: Shelf::Registry,
+            }),
+        };
+        let pulls = self.manifest()?.pulls;
+        Ok(self.list()?.into_iter().map(listed).chain(pulls.into_iter().map(pulled)).collect())
     }
 
     fn entry(&self, kept: Kept) -> Result<Entry, Fault> {
@@ -179,6 +209,61 @@ impl TaskStore {
         Ok(kept)
     }
 
+    /// The component that was pulled by this reference before, or by another to the same pinned manifest.
+    pub(crate) fn pulled(
+        &self,
+        reference: &OciReference,
+    ) -> Result<Option<(PathBuf, Digest)>, Fault> {
+        let text = reference.to_string();
+        let is_meant = |it: &&PullRecord| match reference.digest() {
+            Some(digest) => it.manifest == digest,
+            None => it.reference == text,
+        };
+        let pulls = self.manifest()?.pulls;
+        let found = pulls.iter().find(is_meant);
+        Ok(found.map(|it| (self.component(&it.sha256), it.sha256)))
+    }
+
+    /// Keeps what was pulled. A tag that was pulled before means the newer component from now on.
+    pub(crate) fn keep_pull(
+        &self,
+        reference: &OciReference,
+        pulled: &Pulled,
+    ) -> Result<(PathBuf, Digest), Fault> {
+        let _lock = self.lock()?;
+        let mut manifest = self.manifest()?;
+        let record = PullRecord {
+            reference: reference.to_string(),
+            manifest: pulled.manifest,
+            sha256: pulled.admitted.digest,
+            size: ByteSize(pulled.admitted.bytes.len() as u64),
+        };
+        manifest.pulls.retain(|it| it.reference != record.reference);
+        if manifest.pulls.len() >= KEPT_MAX {
+            return Err(refused(format!("the store has {KEPT_MAX} components of registries")));
+        }
+        let path = self.component(&record.sha256);
+        self.write(&path, &pulled.admitted.bytes)?;
+        manifest.pulls.push(record);
+        self.keep(&manifest)?;
+        self.sweep(&manifest);
+        Ok((path, pulled.admitted.digest))
+    }
+
+    /// Forgets what was pulled by this reference.
+    pub(crate) fn remove_pull(&self, reference: &OciReference) -> Result<(), Fault> {
+        let _lock = self.lock()?;
+        let mut manifest = self.manifest()?;
+        let (count, text) = (manifest.pulls.len(), reference.to_string());
+        manifest.pulls.retain(|it| it.reference != text);
+        if manifest.pulls.len() == count {
+            return Err(refused(format!("`{text}` was not pulled")));
+        }
+        self.keep(&manifest)?;
+        self.sweep(&manifest);
+        Ok(())
+    }
+
     /// Forgets one task type, and its files unless another has the same.
     pub(crate) fn remove(&self, name: &TaskName, wanted: &Wanted) -> Result<Kept, Fault> {
         let _lock = self.lock()?;
@@ -190,7 +275,7 @@ impl TaskStore {
         Ok(kept)
     }
 
-    /// Reads files once more, and says what each came to.
+    /// Reads the files of a task type once more.
     pub(crate) fn verify(&self, kept: &Kept, bytes_max: ByteSize) -> Result<(), Fault> {
         admit(&self.component(&kept.sha256), Some(kept.sha256), bytes_max)?;
         kept.description.map_or(Ok(()), |digest| self.described(&digest).map(|_| ()))
@@ -248,7 +333,7 @@ impl TaskStore {
         match read {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Manifest { version: VERSION, tasks: Vec::new() });
+                return Ok(Manifest { version: VERSION, tasks: Vec::new(), pulls: Vec::new() });
             }
             Err(error) => return Err(unusable(&path, &error)),
         }
@@ -284,6 +369,7 @@ impl TaskStore {
             wanted.insert(self.component(&kept.sha256));
             wanted.extend(kept.description.map(|digest| self.description(&digest)));
         }
+        wanted.extend(manifest.pulls.iter().map(|pull| self.component(&pull.sha256)));
         let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()).filter(|path| is_ours(path)) {
             if !wanted.contains(&path)
@@ -303,53 +389,4 @@ fn is_ours(path: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn store() -> (tempfile::TempDir, TaskStore) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = TaskStore::new(directory.path().join("tasks"));
-        (directory, store)
-    }
-
-    fn addition(name: &str, version: &str, bytes: &[u8]) -> Addition {
-        let admitted = Admitted { digest: digest_of(bytes), bytes: bytes.to_vec() };
-        let version = Version::parse(version).ok();
-        let name = name.parse().unwrap();
-        Addition { name, version, admitted, description: None, source: "here".into() }
-    }
-
-    fn files(store: &TaskStore) -> usize {
-        fs::read_dir(&store.directory).unwrap().count()
-    }
-
-    #[test]
-    fn two_names_of_one_component_share_its_file_until_both_are_gone() {
-        let (_directory, store) = store();
-        assert_eq!(store.list(), Ok(Vec::new()));
-        let one = store.add(addition("a", "1.0.0", b"x")).unwrap();
-        store.add(addition("b", "", b"x")).unwrap();
-        assert_eq!(store.add(addition("a", "1.0.0", b"x")), Ok(one));
-        let other = store.add(addition("a", "1.0.0", b"y"));
-        assert_eq!(other.map_err(|fault| fault.code), Err(Code::TaskStore));
-        assert_eq!((store.list().unwrap().len(), files(&store)), (2, 3));
-        store.remove(&"a".parse().unwrap(), &Wanted::Highest).unwrap();
-        assert_eq!(files(&store), 3);
-        store.remove(&"b".parse().unwrap(), &Wanted::Highest).unwrap();
-        assert_eq!(files(&store), 2);
-        assert!(store.remove(&"b".parse().unwrap(), &Wanted::Highest).is_err());
-    }
-
-    #[test]
-    fn what_an_interrupted_command_left_is_swept_and_what_is_not_ours_stays() {
-        let (_directory, store) = store();
-        store.add(addition("a", "1.0.0", b"x")).unwrap();
-        for name in [".tmpHALF", &format!("{}.wasm", digest_of(b"orphan")), "notes.txt"] {
-            fs::write(store.directory.join(name), "?").unwrap();
-        }
-        store.add(addition("a", "2.0.0", b"y")).unwrap();
-        assert_eq!(files(&store), 5);
-        let refused = store.remove(&"a".parse().unwrap(), &Wanted::Highest).unwrap_err();
-        assert!(refused.detail.contains("a@1.0.0, a@2.0.0"), "{}", refused.detail);
-    }
-}
+mod tests;

@@ -12,7 +12,8 @@ use super::{dependencies, keys};
 use crate::document::{self, Checker, Fields, Node, Place, Problems, shown};
 use crate::fault::Code;
 use crate::ids::TaskName;
-use crate::job::{JobFile, JobRequest, STANDARD_STREAM, TaskDeclaration};
+use crate::job::{ComponentPlace, JobFile, JobRequest, STANDARD_STREAM, TaskDeclaration};
+use crate::oci;
 
 /// The version of the format that this host reads.
 pub const VERSION: i64 = 1;
@@ -96,10 +97,20 @@ fn tasks(checker: &mut Checker<'_>, node: &Node) -> Option<BTreeMap<TaskName, Ta
 
 fn declaration(checker: &mut Checker<'_>, node: &Node) -> Option<TaskDeclaration> {
     let fields = checker.fields(node, &keys::TASK)?;
-    let component = checker.required(fields, "component", "name the component's file", path);
+    let component = checker.required(fields, "component", "name the component's file", place);
     let sha256 =
         checker.optional(fields, "sha256", |checker, node| checker.parsed(node, str::parse));
     Some(TaskDeclaration { component: component?, sha256 })
+}
+
+/// A path, or the one kind of address that is fetched: what it leads to has a digest.
+fn place(checker: &mut Checker<'_>, node: &Node) -> Option<ComponentPlace> {
+    match node.as_written() {
+        Some(text) if text.starts_with(oci::SCHEME) => {
+            checker.parsed(node, str::parse).map(ComponentPlace::Registry)
+        }
+        _ => path(checker, node).map(ComponentPlace::File),
+    }
 }
 
 fn jobs(

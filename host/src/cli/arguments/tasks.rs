@@ -16,6 +16,8 @@ pub(in crate::cli) enum TasksCommand {
     Compile(CompileArguments),
     /// Copy a component into the store, where jobs find it by name and version
     Add(AddTaskArguments),
+    /// Fetch a component from an OCI registry into the store
+    Pull(PullArguments),
     /// Read what is in the store once more, and see that it is what was added
     Verify {
         /// The task type, such as `word-count` or `word-count@1`; without it all
@@ -23,14 +25,14 @@ pub(in crate::cli) enum TasksCommand {
     },
     /// Forget a task type of the store, and remove its files
     Remove {
-        /// The task type, with its version where there are several
+        /// The task type, with its version where there are several, or `oci://…` as it was pulled
         name: String,
     },
 }
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InspectArguments {
-    /// The component's file, or a task type by name, `name@version` or `sha256:…`
+    /// The component's file, or a task type by name, `name@version`, `sha256:…` or `oci://…`
     pub(in crate::cli) component: String,
     #[command(flatten)]
     pub(in crate::cli) form: JsonFlag,
@@ -41,6 +43,15 @@ pub(in crate::cli) struct CompileArguments {
     /// The components' files, or task types
     #[arg(required = true)]
     pub(in crate::cli) components: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PullArguments {
+    /// Where it lies, such as `localhost:5000/acme/word-count:1.0.0` or `…@sha256:…`
+    pub(in crate::cli) reference: String,
+    /// By which jobs ask for it; without it as the repository and the tag are named
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) name: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -23,6 +23,7 @@ use super::super::shipped::shipped;
 use super::endings::Endings;
 use super::wire::{Refusal, Request, Wire};
 use crate::engine::{Engine, TaskInfo};
+use crate::registry::Catalog;
 use crate::reporter::job::job_json;
 use crate::{JobHandle, JobOutput};
 
@@ -97,12 +98,19 @@ impl Desk {
         }
     }
 
-    /// Task types that are registered, and those of the configuration that would be.
+    /// Task types that are registered, and those of the configuration and the catalog that would be.
     fn tasks(&self) -> Value {
         let mut tasks: BTreeMap<TaskName, Value> = BTreeMap::new();
         for (name, job_type) in &self.porch.config.job_types {
             if job_type.component.is_some() {
                 tasks.insert(name.clone(), json!({ "name": name }));
+            }
+        }
+        // A folder that cannot be read is told to whoever submits a job.
+        let catalog = self.porch.catalog().ok();
+        for listed in catalog.iter().flat_map(Catalog::listed) {
+            if let (Some(name), Ok(_)) = (&listed.name, &listed.entry) {
+                tasks.entry(name.clone()).or_insert_with(|| json!({ "name": name }));
             }
         }
         for (name, info) in self.engine.tasks() {
