@@ -275,6 +275,9 @@ fn all_problems_of_a_file_are_told_at_once() {
               in: job_types.a-b.sha256
             pframe.yaml:14:73: error[PF109]: expected parameters (a mapping), found a list
               in: job_types.a-b.parameters
+            pframe.yaml:16:3: error[PF109]: tenant `acme` is granted `dir: x`, which is not configured
+              in: tenants
+              advice: add `directories: { x: { path: … } }`
             pframe.yaml:16:19: error[PF109]: `0` is out of range
               in: tenants.acme.weight
               advice: write a whole number from 1 to 1000
@@ -284,9 +287,6 @@ fn all_problems_of_a_file_are_told_at_once() {
             pframe.yaml:16:46: error[PF109]: expected a size, found `lots`
               in: tenants.acme.memory
               advice: write a size from 64 KiB to 64 TiB, for example `256MiB`
-            pframe.yaml:16:62: error[PF109]: grant `dir` is not available in this version
-              in: tenants.acme.grants[0]
-              advice: delete it, or do that part outside of the handler
             pframe.yaml:17:3: error[PF109]: `a b`: a name has only letters, digits and `.` `_` `-` `:` `@`
               in: tenants
             pframe.yaml:17:10: error[PF109]: expected a tenant (a mapping), found a number `7`

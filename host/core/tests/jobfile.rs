@@ -48,18 +48,15 @@ fn the_example_of_the_design_means_what_it_says() {
 }
 
 #[test]
-fn the_example_with_its_blanks_left_open_has_exactly_those_two_problems() {
+fn the_example_with_its_blank_left_open_has_exactly_that_problem() {
     let text = EXAMPLE
         .replace(&"ab".repeat(32), "…")
-        .replace("[ \"env: LANG\" ]", "[ \"dir: /data\", \"env: LANG\" ]");
+        .replace("[ \"env: LANG\" ]", "[ \"http: api.example.org\", \"env: LANG\" ]");
     check_file(
         text,
         &expect![[r#"
-        jobs.yaml:3:53: error[PF101]: `…`: a sha256 has 64 hex digits
-          in: tasks.word-count.sha256
-        jobs.yaml:16:15: error[PF101]: grant `dir` is not available in this version
-          in: jobs[0].grants[0]
-          advice: delete it, or do that part outside of the handler"#]],
+            jobs.yaml:3:53: error[PF101]: `…`: a sha256 has 64 hex digits
+              in: tasks.word-count.sha256"#]],
     );
 }
 
@@ -125,9 +122,9 @@ fn a_file_full_of_mistakes_hears_of_all_of_them_at_once() {
             jobs.yaml:18:40: error[PF101]: unknown key `timeout`
               in: jobs[1].limits
               advice: did you mean `timeout` beside `limits`?
-            jobs.yaml:19:15: error[PF101]: grant `dir` is not available in this version
+            jobs.yaml:19:15: error[PF101]: the name of a directory has letters, digits, `.`, `-` and `_`, and begins with one of the first two
               in: jobs[1].grants[0]
-              advice: delete it, or do that part outside of the handler
+              advice: write for example `dir: corpus`; the configuration says under `directories` where that lies
             jobs.yaml:19:29: error[PF101]: unknown grant `clokc`
               in: jobs[1].grants[1]
               advice: did you mean `clock`?
@@ -402,13 +399,6 @@ fn chunking_refuses_what_means_nothing() {
             jobs.yaml:6:40: error[PF101]: expected a size, found `8`
               in: jobs[0].chunking.size
               advice: add a unit: write a size from 1 B to 64 TiB, for example `256MiB`"#]],
-    );
-    check(
-        "chunking: { strategy: size, overlap: 1KiB }",
-        &expect![[r#"
-        jobs.yaml:6:33: error[PF101]: `overlap` is not available yet
-          in: jobs[0].chunking
-          advice: delete the key"#]],
     );
     check(
         "chunking: { strategy: content, separator: \"\" }",

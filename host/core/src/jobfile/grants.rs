@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn what_is_planned_is_told_from_what_is_unknown() {
         let error = |text: &str| text.parse::<Grant>().unwrap_err().to_string();
-        assert!(error("dir: /data").starts_with("grant `dir` is not available in this version"));
+        assert!(error("keyvalue").starts_with("grant `keyvalue` is not available in this version"));
         assert!(error("http: https://a.org").starts_with("grant `http`: a host stands alone"));
         assert_eq!(error("clok"), "unknown grant `clok`; did you mean `clock`?");
         assert_eq!(

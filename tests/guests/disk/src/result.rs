@@ -16,7 +16,7 @@ fn place() -> Result<(), Failure> {
 pub(crate) fn file(bytes: u64) -> Result<(), Failure> {
     place()?;
     let mut file = std::fs::File::create(RESULT)?;
-    let block: Vec<u8> = (0..BLOCK).map(|at| (at % 251) as u8).collect();
+    let block: Vec<u8> = (0..251).cycle().take(BLOCK).collect();
     let mut left = bytes;
     while left > 0 {
         let length = left.min(BLOCK as u64);
