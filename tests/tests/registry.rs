@@ -140,6 +140,8 @@ fn the_highest_version_that_fits_is_taken() {
     assert_eq!(planned(&place), sha256(&tiny("1.2.0")));
     asking_for(&place, &format!("sha256:{}", sha256(b"")), "");
     refused(&place, "PF210", &[]);
+    asking_for(&place, "y", "");
+    refused(&place, "PF210", &["`y`; there is `newest`, `x`"]);
     asking_for(&place, "x@3", "");
     refused(&place, "PF210", &["a version ^3", "1.2.0", "1.10.0", "one without a version"]);
     asking_for(&place, "x@latest", "");

@@ -134,7 +134,7 @@ pub(super) fn need_of(job: &JobSpec) -> Capacity {
 }
 
 /// Makes a task type ready: the job file says where it lies, else the configuration, else the catalog. One that nobody
-/// knows is the fault of the jobs that name it.
+/// knows is the fault of the jobs that name it, unless there is a catalog that does not have it.
 fn register(
     porch: &Porch,
     jobs: &Jobs,
@@ -157,6 +157,8 @@ fn register(
         workbench.register_task(&tenant, name, &path, sha256)?;
     } else if let Some(entry) = catalog.find(name)? {
         workbench.register_entry(&tenant, name, entry)?;
+    } else if let Some(known) = catalog.names() {
+        return Err(Fault::new(Code::TaskUnknown).detail(format!("`{name}`; there is {known}")));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Owns: the choice among versions, and that two components never go by one name and version.
 //! Never: prefers an older version silently: what cannot be read and might be meant is a fault.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +16,9 @@ use semver::Version;
 use super::admission::admit;
 use super::folder::read_folder;
 use super::task_store::TaskStore;
+
+/// Names that a message lists.
+const NAMES_TOLD_MAX: usize = 20;
 
 /// Where a task type was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +103,15 @@ impl Catalog {
     /// Everything that was found.
     pub(crate) fn listed(&self) -> &[Listed] {
         &self.listed
+    }
+
+    /// The first few names, for whoever asked for another; `None` where there are none.
+    pub(crate) fn names(&self) -> Option<String> {
+        let names: BTreeSet<_> = self.listed.iter().filter_map(|it| it.name.as_ref()).collect();
+        let told: Vec<_> =
+            names.iter().take(NAMES_TOLD_MAX).map(|name| format!("`{name}`")).collect();
+        let more = if names.len() > NAMES_TOLD_MAX { " and others" } else { "" };
+        (!told.is_empty()).then(|| format!("{}{more}", told.join(", ")))
     }
 
     /// The task type that a name means; `None` where nothing has this name.
