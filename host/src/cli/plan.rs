@@ -377,6 +377,7 @@ mod tests {
               grants     `clock`
               denied     imported, and not granted:
                 no requests: wasi:http/outgoing-handler
+              collected  by the handler
               result     /data/results/top20.json
 
             job count-novels
@@ -391,6 +392,7 @@ mod tests {
               denied     imported, and not granted:
                 the time is the job's acceptance, clocks count in steps of 1 ms: wasi:clocks/wall-clock
                 no requests: wasi:http/outgoing-handler
+              collected  by the handler
               result     stdout
               note: its 1 GiB gpu_memory are not reserved, this machine has no graphics processor"#]];
         expect.assert_eq(&format!("{cut}\n\n{custom}"));
