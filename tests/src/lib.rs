@@ -3,6 +3,7 @@
 //! Owns: finding the built handlers and the built binary, and an engine for each test binary.
 //! Never: builds handlers or the binary; `cargo xtask test` does that first.
 
+pub mod bucket;
 pub mod canary;
 pub mod diary;
 pub mod ggml;

@@ -252,7 +252,7 @@ fn a_result_is_not_sent_to_a_url() {
     let output = Some(format!("http://{}/result", server.host()));
     let job = Job { output, ..copy_of(&server, "/text") };
     let fault = house_for(&server).engine.submit(job).unwrap_err();
-    assert!(fault.detail.ends_with("results are written to files and not sent to a URL"));
+    assert!(fault.detail.ends_with("and are not sent to another URL"));
 }
 
 #[test]

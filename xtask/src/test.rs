@@ -29,6 +29,7 @@ const SCHEDULER: &str = "PFRAME_TEST_SCHEDULER";
 
 /// What meets guests runs a second time, with every attempt in a worker process in its jail.
 const IN_PROCESSES: &[&str] = &[
+    "buckets",
     "capabilities",
     "chunking",
     "collecting",

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::buckets::BucketPrefix;
 use crate::hosts::HostPattern;
 use crate::ids::{Digest, JobId, TaskName, TenantName};
 use crate::limits::Limits;
@@ -230,6 +231,8 @@ pub enum Grant {
     Directory(String),
     /// Requests over HTTP to these hosts.
     Http(HostPattern),
+    /// Inputs from, and results to, these objects of S3; the host's doing, never the guest's.
+    S3(BucketPrefix),
 }
 
 /// A job as asked for: every field checked by itself, nothing looked up yet.

@@ -3,6 +3,7 @@
 //! Nothing in here reads a file, a clock or a random number, waits, or starts a thread. Time is an
 //! argument, randomness comes from ids, and the same messages always lead to the same decisions.
 
+pub mod buckets;
 pub mod chunking;
 pub mod config;
 pub mod dependencies;

@@ -323,7 +323,7 @@ fn input_is_exactly_one_thing() {
               in: jobs[0].input_data.files[3]
             jobs.yaml:5:46: error[PF101]: `ftp://169.254.169.254/x` is a URL, not a path
               in: jobs[0].input_data.files[4]
-              advice: inputs alone are fetched (`http://`, `https://`), and results are written to files; name a file here"#]],
+              advice: inputs are fetched by `http://`, `https://` and `s3://`, results go to files and to `s3://`; name a file here"#]],
     );
     check(
         "input_data: { bytes: \"not base64!\" }",

@@ -272,7 +272,7 @@ fn j14_a_component_is_a_path_and_never_an_address() {
         &expect![[r#"
             jobs.yaml:2:26: error[PF101]: `file:///etc/passwd` is a URL, not a path
               in: tasks.t.component
-              advice: inputs alone are fetched (`http://`, `https://`), and results are written to files; name a file here
+              advice: inputs are fetched by `http://`, `https://` and `s3://`, results go to files and to `s3://`; name a file here
             jobs.yaml:3:7: error[PF101]: there are no jobs
               in: jobs
               advice: list at least one"#]],
@@ -292,7 +292,7 @@ fn j14_a_component_is_a_path_and_never_an_address() {
         &expect![[r#"
             jobs.yaml:2:26: error[PF101]: `http://169.254.169.254/` is a URL, not a path
               in: tasks.t.component
-              advice: inputs alone are fetched (`http://`, `https://`), and results are written to files; name a file here
+              advice: inputs are fetched by `http://`, `https://` and `s3://`, results go to files and to `s3://`; name a file here
             jobs.yaml:3:7: error[PF101]: there are no jobs
               in: jobs
               advice: list at least one"#]],
@@ -376,7 +376,7 @@ fn j18_environment_grants_cannot_reach_the_loader() {
               advice: did you mean `http`?
             jobs.yaml:6:69: error[PF101]: unknown grant `7`
               in: jobs[0].grants[4]
-              advice: grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME` and `http: HOST`
+              advice: grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST` and `s3: BUCKET`
             jobs.yaml:6:72: error[PF101]: expected a grant such as `env: LANG`, found a list
               in: jobs[0].grants[5]"#]],
     );

@@ -98,7 +98,8 @@ mod tests {
               fetch
               ├─ words
               └─ pages
-                 └─ report  (and after words)"#]].assert_eq(&graph.unwrap());
+                 └─ report  (and after words)"#]]
+        .assert_eq(&graph.unwrap());
     }
 
     #[test]

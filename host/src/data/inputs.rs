@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::source::{modified_ns_of, open_regular};
 use super::stdin::Stdin;
-use super::web::{TenantWeb, is_url};
+use super::web::{TenantWeb, is_object, is_url};
 
 /// Inputs of one job at most.
 const SOURCES_MAX: usize = 1_000_000;
@@ -66,7 +66,8 @@ fn files(
     stdin: &Stdin,
     web: &TenantWeb,
 ) -> Result<Vec<Source>, Fault> {
-    let urls = asked.iter().filter(|file| is_url(&file.path)).count();
+    let is_fetched = |file: &&FileRequest| is_url(&file.path) || is_object(&file.path);
+    let urls = asked.iter().filter(is_fetched).count();
     if urls > URLS_MAX {
         return Err(missing(&format!("{urls} URLs"), "more than 1,000 in one job"));
     }
@@ -75,12 +76,13 @@ fn files(
         let FileRequest { path: pattern, sha256: pin } = file;
         match is_pattern(pattern) && !base.join(pattern).exists() {
             _ if file.is_stdin() => sources.push(stdin.source(*pin)?),
-            _ if is_url(pattern) && pin.is_some() => {
+            _ if is_fetched(&file) && pin.is_some() => {
                 return Err(missing(
                     pattern,
                     "a digest pins a file, and this is a URL; fetch it first",
                 ));
             }
+            _ if is_object(pattern) => sources.extend(web.find_objects(pattern)?),
             _ if is_url(pattern) => sources.push(web.measure(pattern)?),
             true if pin.is_some() => {
                 return Err(missing(pattern, "a digest pins one file, and this is a pattern"));
@@ -108,7 +110,7 @@ pub(super) fn mismatch(name: &str, pinned: Digest, found: Digest) -> Fault {
         .detail(format!("`{name}`: pinned is sha256 {pinned}, the file has {found}"))
 }
 
-fn is_pattern(text: &str) -> bool {
+pub(super) fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
@@ -206,7 +208,7 @@ fn matches(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, Fault> {
 }
 
 /// Guesses from the name; a handler that cares looks at the bytes.
-fn media_type(path: &Path) -> Option<&'static str> {
+pub(super) fn media_type(path: &Path) -> Option<&'static str> {
     let known = match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
         "txt" | "log" => "text/plain",
         "md" => "text/markdown",

@@ -4,6 +4,7 @@
 //! came without ranges is known by its digest.
 //! Never: asks a host that the job's tenant may not ask, or keeps more in memory than one piece of a body.
 
+mod buckets;
 mod replies;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,11 +19,13 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
+use pframe_core::buckets::BucketPrefix;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TenantName};
-use pframe_core::job::{Source, SourcePlace, WebVersion};
+use pframe_core::job::{Grant, Source, SourcePlace, WebVersion};
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::buckets::{StoreSettings, is_object};
 use self::replies::{
     content_range, media_type, missing, network, parse, refusal, shown, unreachable, version,
 };
@@ -45,8 +48,10 @@ const TRIES_MAX: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Web {
     outside: Outside,
+    /// How stores of objects are reached.
+    settings: StoreSettings,
     /// What each tenant was granted; others nothing.
-    reaches: BTreeMap<TenantName, Reach>,
+    granted: BTreeMap<TenantName, Granted>,
     directory: PathBuf,
     /// Fetched whole; the one that was used last at the end.
     kept: Mutex<VecDeque<(Digest, Arc<File>, u64)>>,
@@ -56,16 +61,38 @@ impl Web {
     /// Files lie in this directory, without a name.
     pub(crate) fn new(
         outside: Outside,
-        reaches: BTreeMap<TenantName, Reach>,
+        settings: StoreSettings,
+        granted: BTreeMap<TenantName, Granted>,
         directory: PathBuf,
     ) -> Self {
-        Self { outside, reaches, directory, kept: Mutex::default() }
+        Self { outside, settings, granted, directory, kept: Mutex::default() }
     }
 
     /// The web as this tenant may see it.
     pub(crate) fn of(self: &Arc<Self>, tenant: &TenantName, patience: Patience) -> TenantWeb {
-        let reach = self.reaches.get(tenant).cloned().unwrap_or_default();
-        TenantWeb { web: Arc::clone(self), tenant: tenant.clone(), reach, patience }
+        let Granted { reach, buckets } = self.granted.get(tenant).cloned().unwrap_or_default();
+        TenantWeb { web: Arc::clone(self), tenant: tenant.clone(), reach, buckets, patience }
+    }
+}
+
+/// What a tenant may fetch from, and where its results may go.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Granted {
+    reach: Reach,
+    buckets: Arc<[BucketPrefix]>,
+}
+
+impl Granted {
+    pub(crate) fn new(grants: &[Grant]) -> Self {
+        let hosts = grants.iter().filter_map(|grant| match grant {
+            Grant::Http(hosts) => Some(hosts.clone()),
+            _ => None,
+        });
+        let buckets = grants.iter().filter_map(|grant| match grant {
+            Grant::S3(objects) => Some(objects.clone()),
+            _ => None,
+        });
+        Self { reach: Reach::new(&hosts.collect::<Vec<_>>()), buckets: buckets.collect() }
     }
 }
 
@@ -75,6 +102,7 @@ pub(crate) struct TenantWeb {
     web: Arc<Web>,
     tenant: TenantName,
     reach: Reach,
+    buckets: Arc<[BucketPrefix]>,
     patience: Patience,
 }
 
@@ -83,7 +111,8 @@ impl TenantWeb {
     /// Nothing may be asked.
     pub(crate) fn denied() -> Self {
         let outside = Outside::new(crate::outside::Names::System);
-        let web = Web::new(outside, BTreeMap::new(), std::env::temp_dir());
+        let web =
+            Web::new(outside, StoreSettings::default(), BTreeMap::new(), std::env::temp_dir());
         Arc::new(web).of(&TenantName::default_tenant(), Patience::of(Duration::from_secs(1)))
     }
 }
@@ -200,6 +229,9 @@ impl TenantWeb {
         range: Range<u64>,
         mut take: impl FnMut(u64, &[u8]) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
+        if is_object(&page.url) {
+            return self.read_object(page, range, take);
+        }
         let uri = parse(&page.url)?;
         self.check(&uri)?;
         let mut at = range.start;

@@ -21,6 +21,7 @@ use super::workbench::Workbench;
 use crate::data::folder::check_replaceable;
 use crate::data::inputs;
 use crate::data::source::Stores;
+use crate::data::web::{TenantWeb, is_object};
 use crate::executor::cut;
 use crate::outside::Patience;
 use crate::sandbox::Task;
@@ -68,11 +69,11 @@ pub(super) fn plan(
     let web = workbench.web.of(&request.tenant, patience);
     let inputs: Arc<[Source]> =
         inputs::resolve(&request.input, base, &workbench.stdin, &web)?.into();
+    let stores = Stores { results: workbench.stdin.staging().cloned(), web };
     let is_there = !inputs.iter().any(|input| matches!(input.place, SourcePlace::Job(_)));
     let chunks = match is_there {
         true => {
             let how = (&resolved.chunking, resolved.overlap);
-            let stores = Stores { results: workbench.stdin.staging().cloned(), web };
             cut(&workbench.recordings, &inputs, how, &stores)?
         }
         false => None,
@@ -87,7 +88,7 @@ pub(super) fn plan(
     };
     let is_printed = request.output.as_deref() == Some(STANDARD_STREAM);
     let file = request.output.as_deref().filter(|_| !is_printed);
-    let output = file.map(|path| target(path, base, kind)).transpose()?;
+    let output = file.map(|path| target(path, base, kind, &stores.web)).transpose()?;
     let spec = JobSpec {
         id: request.id.clone(),
         tenant: request.tenant.clone(),
@@ -165,13 +166,21 @@ enum Target {
     Folder,
 }
 
-/// The absolute path of what receives the result; refused early where it cannot be written.
-fn target(path: &str, base: &Path, kind: Target) -> Result<String, Fault> {
+/// The absolute path, or the object, that receives the result; refused early where it cannot be written.
+fn target(path: &str, base: &Path, kind: Target, web: &TenantWeb) -> Result<String, Fault> {
+    if is_object(path) {
+        return match kind {
+            Target::File => web.check_target(path).map(|()| path.to_owned()),
+            Target::Folder => Err(Fault::new(Code::JobFile).detail(format!(
+                "`output.path`: `{path}`: `collect: files` makes a folder of this machine"
+            ))),
+        };
+    }
     let refuse = |why: &str| {
         Err(Fault::new(Code::JobFile).detail(format!("`output.path`: `{path}`: {why}")))
     };
     if path.contains("://") {
-        return refuse("results are written to files and not sent to a URL");
+        return refuse("results go to files and to `s3://`, and are not sent to another URL");
     }
     let Ok(absolute) = std::path::absolute(base.join(path)) else { return refuse("not a path") };
     match kind {

@@ -26,14 +26,14 @@ use super::run::{Engine, Shared};
 use super::workbench::Workbench;
 use crate::capability::progress::ProgressBoard;
 use crate::data::stdin::{Stdin, Stream};
-use crate::data::web::Web;
+use crate::data::web::{Granted, StoreSettings, Web};
 use crate::executor::{
-    Directories, Executor, ProcessExecutor, Site, ThreadExecutor, Views, WorkerProgram, http_grant,
+    Directories, Executor, ProcessExecutor, Site, ThreadExecutor, Views, WorkerProgram,
 };
 use crate::inbox::Inbox;
 use crate::inference::{Inference, InferenceSettings};
 use crate::machine::Machine;
-use crate::outside::{Names, Outside, Reach};
+use crate::outside::{Names, Outside};
 use crate::process::errand::ErrandProgram;
 use crate::process::group;
 use crate::process::scratch::ScratchMaker;
@@ -67,6 +67,7 @@ pub struct EngineBuilder {
     isolation: Option<Isolation>,
     stdin: Stream,
     names: Names,
+    buckets: BTreeMap<String, String>,
     reporters: Vec<Box<dyn Reporter>>,
 }
 
@@ -116,6 +117,13 @@ impl EngineBuilder {
     /// Values for the environment variables that tenants may be granted. By default none exists.
     pub fn environment(mut self, variables: BTreeMap<String, String>) -> Self {
         self.environment = variables;
+        self
+    }
+
+    /// How stores of objects (`s3://`) are reached: variables such as `AWS_ACCESS_KEY_ID` and `AWS_ENDPOINT_URL`, which no
+    /// guest sees. By default there is none.
+    pub fn buckets(mut self, variables: BTreeMap<String, String>) -> Self {
+        self.buckets = variables;
         self
     }
 
@@ -205,7 +213,8 @@ impl EngineBuilder {
             weights: weights(&config),
         };
         let outside = Outside::new(std::mem::take(&mut self.names));
-        let (reaches, temporary) = (reaches(&config), temporary_storage(&config));
+        let (granted, temporary) = (granted(&config), temporary_storage(&config));
+        let stores = StoreSettings::new(std::mem::take(&mut self.buckets));
         if self.worker_program.is_some() {
             group::settle();
         }
@@ -224,7 +233,7 @@ impl EngineBuilder {
             scratch,
             recordings: Arc::new(recordings),
             inference: Arc::new(Inference::new(inference)),
-            web: Arc::new(Web::new(outside.clone(), reaches, temporary)),
+            web: Arc::new(Web::new(outside.clone(), stores, granted, temporary)),
             outside,
             registry: Arc::new(Registry::new(sandbox.clone(), settings)),
             sandbox,
@@ -330,10 +339,10 @@ fn weights(config: &Config) -> BTreeMap<TenantName, u32> {
     config.tenants.iter().map(|(name, tenant)| (name.clone(), tenant.weight)).collect()
 }
 
-/// Which hosts the sources of each tenant's jobs may come from.
-fn reaches(config: &Config) -> BTreeMap<TenantName, Reach> {
-    let reach = |tenant: &Tenant| Reach::new(&http_grant(&tenant.grants));
-    config.tenants.iter().map(|(name, tenant)| (name.clone(), reach(tenant))).collect()
+/// Where the sources of each tenant's jobs may come from, and their results may go.
+fn granted(config: &Config) -> BTreeMap<TenantName, Granted> {
+    let granted = |tenant: &Tenant| Granted::new(&tenant.grants);
+    config.tenants.iter().map(|(name, tenant)| (name.clone(), granted(tenant))).collect()
 }
 
 /// The hands that the configuration asks for.

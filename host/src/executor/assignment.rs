@@ -243,7 +243,11 @@ pub(super) fn granted(site: &Site, start: &Start) -> Result<Granted, Fault> {
             Grant::Clock => granted.clock = true,
             Grant::Random => granted.random = true,
             Grant::Env(name) => granted.environment.push((name.clone(), variable(site, name)?)),
-            Grant::Speech | Grant::Model(_) | Grant::Directory(_) | Grant::Http(_) => {}
+            Grant::Speech
+            | Grant::Model(_)
+            | Grant::Directory(_)
+            | Grant::Http(_)
+            | Grant::S3(_) => {}
         }
     }
     Ok(granted)

@@ -51,7 +51,8 @@ impl Directories {
             | Grant::Random
             | Grant::Speech
             | Grant::Model(_)
-            | Grant::Http(_) => None,
+            | Grant::Http(_)
+            | Grant::S3(_) => None,
         });
         names.map(|name| self.open_one(name)).collect()
     }

@@ -23,7 +23,7 @@ use crate::outside::{Account, Caller, Caps, Reach, Timeouts};
 const MARGIN: Duration = Duration::from_secs(1);
 
 /// Which hosts a job may ask.
-pub(crate) fn http_grant(grants: &[Grant]) -> Vec<HostPattern> {
+pub(super) fn http_grant(grants: &[Grant]) -> Vec<HostPattern> {
     let hosts = |grant: &Grant| match grant {
         Grant::Http(hosts) => Some(hosts.clone()),
         Grant::Env(_)
@@ -31,7 +31,8 @@ pub(crate) fn http_grant(grants: &[Grant]) -> Vec<HostPattern> {
         | Grant::Random
         | Grant::Speech
         | Grant::Model(_)
-        | Grant::Directory(_) => None,
+        | Grant::Directory(_)
+        | Grant::S3(_) => None,
     };
     grants.iter().filter_map(hosts).collect()
 }

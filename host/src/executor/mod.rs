@@ -20,7 +20,6 @@ mod threads;
 
 pub(crate) use cutting::cut;
 pub(crate) use directories::{Directories, Views};
-pub(crate) use http::http_grant;
 pub(crate) use logs::LogStore;
 pub(crate) use processes::{ProcessExecutor, WorkerProgram};
 pub(crate) use threads::ThreadExecutor;
@@ -28,6 +27,7 @@ pub(crate) use threads::ThreadExecutor;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pframe_core::event::Output;
 use pframe_core::ids::AttemptId;
@@ -37,8 +37,8 @@ use pframe_core::scheduler::Command;
 use crate::capability::progress::ProgressBoard;
 use crate::data::publish::{publish, publish_folder};
 use crate::data::results::ResultStore;
-use crate::data::source::Stores;
-use crate::data::web::Web;
+use crate::data::source::{Bytes, Stores};
+use crate::data::web::{Web, is_object};
 use crate::inbox::Inbox;
 use crate::inference::Inference;
 use crate::outside::{Outside, Patience};
@@ -59,6 +59,9 @@ pub(crate) trait Executor: Send {
     /// The scheduler has heard how this attempt ended.
     fn forget(&mut self, attempt: &AttemptId);
 }
+
+/// How long a result may take to be sent away.
+const UPLOAD_TIME_MAX: Duration = Duration::from_hours(6);
 
 /// Everything that attempts share.
 pub(crate) struct Site {
@@ -97,12 +100,15 @@ impl Site {
 
     /// Puts a result where its job wants it, and says so.
     fn publish(&self, job: &JobSpec, output: Option<&Output>) {
-        let target = job.output.as_deref().map(Path::new);
-        let result = match (target, output) {
+        let result = match (job.output.as_deref(), output) {
+            (Some(url), Some(output)) if is_object(url) => Bytes::open(output, &self.results)
+                .and_then(|bytes| {
+                    self.web.of(&job.tenant, Patience::of(UPLOAD_TIME_MAX)).upload(url, &bytes)
+                }),
             (Some(path), Some(output)) if job.collector() == Collect::Files => {
-                publish_folder(output, path, &self.results)
+                publish_folder(output, Path::new(path), &self.results)
             }
-            (Some(path), Some(output)) => publish(output, path, &self.results),
+            (Some(path), Some(output)) => publish(output, Path::new(path), &self.results),
             _ => Ok(()),
         };
         self.inbox.published(job.id.clone(), result);

@@ -36,7 +36,8 @@ pub(super) fn speech_grant(grants: &[Grant]) -> SpeechGrant {
         | Grant::Clock
         | Grant::Random
         | Grant::Directory(_)
-        | Grant::Http(_) => None,
+        | Grant::Http(_)
+        | Grant::S3(_) => None,
     };
     let names: Vec<_> = grants.iter().filter_map(name).collect();
     if names.is_empty() { SpeechGrant::Denied } else { SpeechGrant::Only(names) }

@@ -82,32 +82,46 @@ impl Target {
 
 /// What was granted. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reach(Arc<[HostPattern]>);
+pub(crate) struct Reach {
+    granted: Arc<[HostPattern]>,
+    /// What the operator's own settings name, wherever that is.
+    own: Option<Arc<Target>>,
+}
 
 impl Reach {
     pub(crate) fn new(granted: &[HostPattern]) -> Self {
-        Self(granted.into())
+        Self { granted: granted.into(), own: None }
+    }
+
+    /// One host that the operator himself named, not a job: it may be an inner one.
+    pub(crate) fn own(target: Target) -> Self {
+        Self { granted: Arc::default(), own: Some(Arc::new(target)) }
+    }
+
+    fn is_own(&self, target: &Target) -> bool {
+        self.own.as_deref() == Some(target)
     }
 
     /// The first look: was this host granted?
     pub(crate) fn check(&self, target: &Target) -> Result<(), HttpError> {
         let port = target.port;
         let is_granted = match &target.host {
-            Host::Name(name) => self.0.iter().any(|hosts| hosts.has_name(name, port)),
+            _ if self.is_own(target) => true,
+            Host::Name(name) => self.granted.iter().any(|hosts| hosts.has_name(name, port)),
             Host::Address(address) => self.has_address(*address, port),
         };
         if is_granted { Ok(()) } else { Err(HttpError::Denied) }
     }
 
     fn has_address(&self, address: IpAddr, port: u16) -> bool {
-        self.0.iter().any(|hosts| hosts.has_address(address, port))
+        self.granted.iter().any(|hosts| hosts.has_address(address, port))
     }
 
     /// The second look: may this address be connected to?
-    fn may_connect(&self, address: IpAddr, port: u16) -> bool {
+    fn may_connect(&self, address: IpAddr, target: &Target) -> bool {
         match place(address) {
             Place::Public => true,
-            Place::Private(_) => self.has_address(address, port),
+            Place::Private(_) => self.is_own(target) || self.has_address(address, target.port),
             Place::Nowhere(_) => false,
         }
     }
@@ -124,7 +138,7 @@ impl Reach {
             Host::Name(name) => names.look_up(name).await?,
         };
         let allowed = addresses.into_iter().map(plain);
-        let allowed = allowed.filter(|address| self.may_connect(*address, target.port));
+        let allowed = allowed.filter(|address| self.may_connect(*address, target));
         let mut error = HttpError::AddressProhibited;
         for address in allowed.take(ADDRESSES_MAX) {
             match TcpStream::connect(SocketAddr::new(address, target.port)).await {

@@ -166,6 +166,9 @@ fn is_allowed(grant: &Grant, allowed: &[Grant]) -> bool {
         Grant::Http(asked) => {
             allowed.iter().any(|grant| matches!(grant, Grant::Http(hosts) if hosts.covers(asked)))
         }
+        Grant::S3(asked) => {
+            allowed.iter().any(|grant| matches!(grant, Grant::S3(objects) if objects.covers(asked)))
+        }
         Grant::Env(_) | Grant::Clock | Grant::Random | Grant::Speech | Grant::Directory(_) => {
             allowed.contains(grant)
         }

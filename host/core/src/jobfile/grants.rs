@@ -7,11 +7,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::bounds::{DIRECTORY_NAME_BYTES_MAX, ENVIRONMENT_NAME_BYTES_MAX, MODEL_NAME_BYTES_MAX};
+use crate::buckets::BucketError;
 use crate::document::{Checker, Node, Value, closest, shown};
 use crate::hosts::HostError;
 use crate::job::Grant;
 
-const AVAILABLE: &[&str] = &["env", "clock", "random", "speech", "dir", "http"];
+const AVAILABLE: &[&str] = &["env", "clock", "random", "speech", "dir", "http", "s3"];
 const NOT_YET: &[&str] = &["keyvalue"];
 
 /// Why a text is not a grant, and what to write instead.
@@ -50,6 +51,7 @@ impl fmt::Display for Grant {
             Self::Model(name) => write!(f, "speech: {name}"),
             Self::Directory(name) => write!(f, "dir: {name}"),
             Self::Http(hosts) => write!(f, "http: {hosts}"),
+            Self::S3(objects) => write!(f, "s3: {objects}"),
         }
     }
 }
@@ -70,6 +72,7 @@ impl FromStr for Grant {
             ("speech", name) => model(name),
             ("dir", name) => directory(name),
             ("http", hosts) => http(hosts),
+            ("s3", objects) => s3(objects),
             ("clock" | "random", _) => Err(GrantError::new(
                 format!("grant `{kind}` takes no value"),
                 "delete what follows it",
@@ -87,7 +90,7 @@ fn unknown(kind: &str) -> GrantError {
     let advice = match closest(kind, AVAILABLE.iter().chain(NOT_YET).copied()) {
         Some(known) => format!("did you mean `{known}`?"),
         None => {
-            "grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME` and `http: HOST`"
+            "grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST` and `s3: BUCKET`"
                 .to_owned()
         }
     };
@@ -156,6 +159,14 @@ fn http(hosts: &str) -> Result<Grant, GrantError> {
     hosts.parse().map(Grant::Http).map_err(|error: HostError| refuse(&error))
 }
 
+/// Objects that inputs may come from and results go to.
+fn s3(objects: &str) -> Result<Grant, GrantError> {
+    objects.parse().map(Grant::S3).map_err(|error: BucketError| {
+        let advice = "write for example `s3: bucket` or `s3: bucket/folder`";
+        GrantError::new(format!("grant `s3`: {error}"), advice)
+    })
+}
+
 /// Reads a list of grants; `env: LANG` may also be written without quotes, as a mapping of one entry.
 pub(crate) fn grants(checker: &mut Checker<'_>, node: &Node) -> Vec<Grant> {
     let items = checker.items(node, "a list of grants").unwrap_or_default();
@@ -197,6 +208,7 @@ mod tests {
             "speech: base.en",
             "dir: corpus",
             "http: *.a.org:81",
+            "s3: data/a",
         ] {
             assert_eq!(text.parse::<Grant>().map(|grant| grant.to_string()), Ok(text.to_owned()));
         }
@@ -233,7 +245,7 @@ mod tests {
         assert_eq!(error("clok"), "unknown grant `clok`; did you mean `clock`?");
         assert_eq!(
             error("root"),
-            "unknown grant `root`; grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME` and `http: HOST`"
+            "unknown grant `root`; grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST` and `s3: BUCKET`"
         );
     }
 }

@@ -142,10 +142,19 @@ fn file(checker: &mut Checker<'_>, node: &Node) -> Option<FileRequest> {
 /// A path, or the URL of what can be fetched.
 fn place(checker: &mut Checker<'_>, node: &Node) -> Option<String> {
     let place = checker.text(node)?;
-    let is_web = ["http", "https"].iter().any(|scheme| {
+    let is_web = ["http", "https", "s3"].iter().any(|scheme| {
         place.split_once("://").is_some_and(|(it, _)| it.eq_ignore_ascii_case(scheme))
     });
     if is_web { Some(place) } else { without_scheme(checker, node, place) }
+}
+
+/// Where a result goes: a path, or an object of S3.
+pub(super) fn target(checker: &mut Checker<'_>, node: &Node) -> Option<String> {
+    let target = checker.text(node)?;
+    if target.starts_with("s3://") {
+        return Some(target);
+    }
+    without_scheme(checker, node, target)
 }
 
 /// A path; a URL is refused: no component is fetched, and no result is sent anywhere.
@@ -157,7 +166,7 @@ pub(crate) fn path(checker: &mut Checker<'_>, node: &Node) -> Option<String> {
 fn without_scheme(checker: &mut Checker<'_>, node: &Node, path: String) -> Option<String> {
     if path.contains("://") {
         let message = format!("{} is a URL, not a path", shown(&path));
-        let advice = "inputs alone are fetched (`http://`, `https://`), and results are written to files; name a file here";
+        let advice = "inputs are fetched by `http://`, `https://` and `s3://`, results go to files and to `s3://`; name a file here";
         checker.problem(node.place, message, advice);
         return None;
     }

@@ -6,7 +6,7 @@
 use super::chunking::{Cutting, chunking};
 use super::dependencies::names;
 use super::grants::grants;
-use super::input::{input, json, path};
+use super::input::{input, json, target};
 use super::limits::{limits, requirements};
 use super::{bounds, keys};
 use crate::document::{Checker, Fields, Node, Place, Value};
@@ -188,5 +188,5 @@ fn output(checker: &mut Checker<'_>, node: &Node) -> Option<String> {
         return None;
     }
     let fields = checker.fields(node, &keys::OUTPUT)?;
-    checker.required(fields, "path", "write `output: { path: … }`", path)
+    checker.required(fields, "path", "write `output: { path: … }`", target)
 }
