@@ -66,7 +66,7 @@ impl Directories {
         if !keeps_below(&plain) {
             return Err(refuse("it cannot be searched, or the kernel has no `openat2`"));
         }
-        let root = match (self.maker.view(path), self.views) {
+        let root = match (self.maker.view(path, &plain), self.views) {
             (Ok(view), _) => view,
             (Err(_), Views::WherePossible) => plain,
             (Err(fault), Views::Demanded) => return Err(fault),

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use pframe_core::config::Isolation;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::units::ByteSize;
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, UnmountFlags, fsconfig_create,
     fsconfig_set_string, fsmount, fsopen, mount_bind, mount_remount, unmount,
@@ -30,6 +30,9 @@ use super::syscalls::Phase;
 const PAGE_BYTES: u64 = 4096;
 /// Files and directories that a disk has room for: what each costs the kernel beside its bytes is not counted.
 const INODES: std::ops::RangeInclusive<u64> = 16..=10_000;
+
+/// Children that are asked for a view: one that runs already, and one that was started just now.
+const VIEWS_TRIED: usize = 2;
 
 /// From the host: what to make.
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,8 +71,18 @@ impl ScratchMaker {
     }
 
     /// A view of an operator's directory: the kernel lets nobody write through it, or go up from its root.
-    pub(crate) fn view(&self, path: &str) -> Result<File, Fault> {
-        self.order(&Make::View { path: path.to_owned() })
+    /// It is of `seen`, or there is none.
+    pub(crate) fn view(&self, path: &str, seen: &File) -> Result<File, Fault> {
+        let order = Make::View { path: path.to_owned() };
+        for _ in 0..VIEWS_TRIED {
+            let view = self.order(&order)?;
+            if is_same(&view, seen) {
+                return Ok(view);
+            }
+            // The child sees what was mounted when it started: another sees what was mounted since.
+            *self.child.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        Err(Refusal { is_final: false, why: "another directory lies there".into() }.fault(&order))
     }
 
     fn order(&self, order: &Make) -> Result<File, Fault> {
@@ -113,6 +126,11 @@ impl Make {
         Fault::new(Code::WorkerUnusable)
             .detail(format!("{} cannot be made here: {why}", self.name()))
     }
+}
+
+fn is_same(one: &File, other: &File) -> bool {
+    let identity = |file| fstat(file).map(|stat| (stat.st_dev, stat.st_ino));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn ask(
@@ -159,12 +177,12 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
         let frame = receive_frame(&mut incoming, line.as_fd())?;
         let mut outgoing = Outgoing::default();
         let made = match frame.message()? {
-            Make::Disk { bytes } => disk(bytes),
-            Make::View { path } => view(&path, place),
+            Make::Disk { bytes } => disk(bytes).map_err(Refusal::from),
+            Make::View { path } => view(&path, place).map_err(Refusal::of_view),
         };
         match made {
             Ok(root) => outgoing.push(&Made::Ok(()), vec![root])?,
-            Err(error) => outgoing.push(&Made::Err(error.into()), Vec::new())?,
+            Err(refusal) => outgoing.push(&Made::Err(refusal), Vec::new())?,
         }
         outgoing.flush(line.as_fd())?;
     }
@@ -189,6 +207,16 @@ impl From<rustix::io::Errno> for Refusal {
 }
 
 impl Refusal {
+    /// The kernel does not bind a directory alone from under what another user's namespace mounted below it.
+    fn of_view(error: rustix::io::Errno) -> Self {
+        match error {
+            rustix::io::Errno::INVAL => {
+                Self { is_final: true, why: "another file system is mounted below it".into() }
+            }
+            other => other.into(),
+        }
+    }
+
     fn fault(self, order: &Make) -> Fault {
         match self.is_final {
             true => order.unavailable(&self.why),
