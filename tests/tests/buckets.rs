@@ -26,7 +26,7 @@ fn house_for(bucket: &Bucket, grants: &str) -> House {
 }
 
 fn of(url: &str, job: Job) -> Job {
-    let input = JobInput::Files(vec![url.to_owned()]);
+    let input = JobInput::Files(vec![url.into()]);
     Job { input, tenant: "acme".parse().unwrap(), ..job }
 }
 
