@@ -96,12 +96,20 @@ impl Cell {
 /// All jobs that have not ended, and the report on all.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    cells: Mutex<HashMap<JobId, Arc<Cell>>>,
+    cells: Mutex<Cells>,
     /// Jobs of the continued run in the order of their acceptance, those that had ended among them.
     recovered: OnceLock<Vec<(JobId, Arc<Cell>)>>,
     report: Mutex<Report>,
     /// Whoever wants to see the records of a job.
     pub(super) followers: Followers,
+}
+
+/// The places that are open.
+#[derive(Debug, Default)]
+struct Cells {
+    open: HashMap<JobId, Arc<Cell>>,
+    /// Why none can be opened any more: nobody would ever end it.
+    closed: Option<Fault>,
 }
 
 impl Ledger {
@@ -129,34 +137,40 @@ impl Ledger {
         self.recovered.get().map_or(&[], Vec::as_slice)
     }
 
-    /// Opens a place for a job; an id that is in use is refused.
+    /// Opens a place for a job; an id that is in use is refused, and so is every job once the engine has stopped.
     pub(super) fn open(&self, job: &JobId) -> Result<Arc<Cell>, Fault> {
         let mut cells = self.cells();
-        if cells.contains_key(job) {
+        if let Some(fault) = &cells.closed {
+            return Err(fault.clone());
+        }
+        if cells.open.contains_key(job) {
             return Err(Fault::new(Code::JobFile)
                 .detail(format!("a job with the id `{job}` has not ended yet")));
         }
         let cell = Arc::new(Cell::default());
-        cells.insert(job.clone(), Arc::clone(&cell));
+        cells.open.insert(job.clone(), Arc::clone(&cell));
         Ok(cell)
     }
 
     pub(super) fn cell(&self, job: &JobId) -> Option<Arc<Cell>> {
-        self.cells().get(job).cloned()
+        self.cells().open.get(job).cloned()
     }
 
     /// Ends a job's place.
     pub(super) fn end(&self, job: &JobId, ending: Ending) {
-        let cell = self.cells().remove(job);
+        let cell = self.cells().open.remove(job);
         if let Some(cell) = cell {
             cell.end(ending);
         }
         self.followers.leave(job);
     }
 
-    /// Ends every place that is open: the engine stops.
+    /// Ends every place that is open, and opens no other: the engine stops.
     pub(super) fn end_all(&self, fault: &Fault) {
-        let cells: Vec<_> = self.cells().drain().map(|(_, cell)| cell).collect();
+        let mut places = self.cells();
+        places.closed.get_or_insert_with(|| fault.clone());
+        let cells: Vec<_> = places.open.drain().map(|(_, cell)| cell).collect();
+        drop(places);
         for cell in cells {
             cell.end(Err(fault.clone()));
         }
@@ -203,7 +217,23 @@ impl Ledger {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn cells(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Cell>>> {
+    fn cells(&self) -> MutexGuard<'_, Cells> {
         self.cells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A job that comes after the journal has failed: nobody is left who could end it.
+    #[test]
+    fn a_job_that_comes_when_the_engine_has_stopped_hears_why_and_waits_for_nothing() {
+        let ledger = Ledger::new();
+        let (early, late) = ("early".parse().unwrap(), "late".parse().unwrap());
+        let cell = ledger.open(&early).unwrap();
+        ledger.end_all(&Fault::new(Code::DiskFull));
+        assert_eq!(cell.wait_blocking().unwrap_err().code, Code::DiskFull);
+        assert_eq!(ledger.open(&late).unwrap_err().code, Code::DiskFull);
     }
 }
