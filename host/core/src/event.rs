@@ -79,7 +79,7 @@ pub enum Event {
     ChunksPlanned {
         /// The job.
         job: JobId,
-        /// In order; they cover the inputs exactly once unless a chunker left data out.
+        /// In order; they cover the inputs exactly once, unless a chunker left data out or the job asks for overlap.
         chunks: Arc<[Slice]>,
     },
     /// An attempt was ordered; it is charged from here on.
@@ -172,6 +172,20 @@ impl Event {
             | Self::CutSucceeded { attempt, .. }
             | Self::AttemptFailed { attempt, .. }
             | Self::AttemptReturned { attempt } => &attempt.job,
+        }
+    }
+
+    /// Files of the store that this record names, each with its size in bytes.
+    pub fn stored(&self) -> Vec<(Digest, u64)> {
+        match self {
+            Self::JobAccepted { job } => {
+                job.inputs.iter().filter_map(|it| Some((it.stored()?, it.size))).collect()
+            }
+            Self::AttemptSucceeded { output: Output::Stored { size, sha256 }, .. }
+            | Self::JobCompleted { output: Some(Output::Stored { size, sha256 }), .. } => {
+                vec![(*sha256, size.bytes())]
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -9,6 +9,8 @@ use crate::job::{Slice, Source};
 
 /// Longest part of a path, in bytes: file systems take 255, and a number may follow.
 const PART_BYTES_MAX: usize = 230;
+/// Longest path, in bytes: systems take 4,096 with the folder before it.
+const PATH_BYTES_MAX: usize = 1024;
 /// Deepest folder; what is deeper is joined into one name.
 const DEPTH_MAX: usize = 32;
 
@@ -40,9 +42,10 @@ pub fn file_names(sources: &[Source], chunks: &[Slice], reserved: &str) -> Vec<S
 fn safe(name: &str) -> String {
     let parts = name.split('/').filter(|part| !matches!(*part, "" | "." | ".."));
     let parts: Vec<String> = parts.map(safe_part).collect();
+    let bytes: usize = parts.iter().map(|part| part.len() + 1).sum();
     match parts.len() {
         0 => "output".to_owned(),
-        1..=DEPTH_MAX => parts.join("/"),
+        1..=DEPTH_MAX if bytes <= PATH_BYTES_MAX => parts.join("/"),
         _ => shortened(&parts.join("_")).to_owned(),
     }
 }
@@ -77,6 +80,7 @@ impl Taken {
     /// The name with the first number that makes it free; those tried before are taken for good.
     fn numbered(&mut self, wanted: &str) -> String {
         let flat = wanted.replace('/', "_");
+        let flat = shortened(&flat).to_owned();
         let mut number = self.numbers.get(&flat).copied().unwrap_or(1);
         let free = loop {
             number += 1;
@@ -141,6 +145,16 @@ mod tests {
         let names = named(&[("a", 1), ("/a", 1), ("./a", 1), ("a/b", 1), ("c/d", 1), ("c", 1)]);
         assert_eq!(names, ["a", "a~2", "a~3", "a_b~2", "c/d", "c~2"]);
         assert_eq!(named(&[("manifest.json", 1)]), ["manifest.json~2"]);
+    }
+
+    #[test]
+    fn a_long_path_that_comes_twice_is_no_longer_than_a_file_system_takes() {
+        let long = format!("{0}/{0}/{0}", "d".repeat(200));
+        let longer = format!("{long}/{long}");
+        for name in named(&[(&long, 1), (&long, 1), (&longer, 1), (&longer, 1)]) {
+            assert!(name.len() <= PATH_BYTES_MAX, "{name}");
+            assert!(name.split('/').all(|part| part.len() <= 255), "{name}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use pframe_core::config::Retention;
-use pframe_core::event::{Event, Output, Record};
+use pframe_core::event::{Event, Record};
 use pframe_core::ids::Digest;
 use pframe_core::units::{ByteSize, Timestamp};
 
@@ -82,17 +82,10 @@ fn survey(porch: &Porch) -> Result<Vec<Held>, Failure> {
 }
 
 fn note(record: &Record, stored: &mut BTreeMap<Digest, u64>, components: &mut BTreeSet<Digest>) {
-    match &record.event {
-        Event::JobAccepted { job } => {
-            components.insert(job.task.component);
-            stored.extend(job.inputs.iter().filter_map(|it| Some((it.stored()?, it.size))));
-        }
-        Event::AttemptSucceeded { output: Output::Stored { size, sha256 }, .. }
-        | Event::JobCompleted { output: Some(Output::Stored { size, sha256 }), .. } => {
-            stored.insert(*sha256, size.bytes());
-        }
-        _ => {}
+    if let Event::JobAccepted { job } = &record.event {
+        components.insert(job.task.component);
     }
+    stored.extend(record.event.stored());
 }
 
 /// Finished runs that are too old, then the oldest of the others while they take too much space.

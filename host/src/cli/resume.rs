@@ -23,7 +23,14 @@ pub(super) fn resume(porch: &Porch, arguments: &ResumeArguments) -> Result<ExitC
     let mut code = ExitCode::SUCCESS;
     for run in runs {
         say(&format!("resuming run {} of {}", run.id, run.file));
-        let ended = resume_one(porch, &run, &words, arguments)?;
+        let ended = match resume_one(porch, &run, &words, arguments) {
+            Ok(ended) => ended,
+            // Others can still be gone on with.
+            Err(failure) => {
+                say(&format!("run {} could not be gone on with:", run.id));
+                failure.report()
+            }
+        };
         if [INTERRUPTED, TERMINATED].map(ExitCode::from).contains(&ended) {
             return Ok(ended);
         }

@@ -44,6 +44,7 @@ pub(super) fn serve(mut porch: Porch, arguments: &ServeArguments) -> Result<Exit
     let endings = Endings::start(Arc::clone(&wire));
     let desk = Desk::new(porch, engine, endings, wire);
     std::thread::scope(|scope| listen(&desk, scope));
+    desk.close()?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,7 +11,6 @@ use std::time::Duration;
 use pframe_core::config::Config;
 use pframe_core::fault::{Code, Fault, Origin};
 use pframe_core::report::JobReport;
-use pframe_core::state::JobState;
 
 use super::arguments::ShowFlags;
 use super::control::ControlSocket;
@@ -196,10 +195,10 @@ fn conclude(
     let mut is_published = true;
     for (job, ending) in endings {
         match ending {
-            Ok(output) if !show.flags.json && is_wanted(job) => print_result(output)?,
+            Ok(output) if !show.flags.json && !job.is_for_others() => print_result(output)?,
             Ok(_) => {}
             Err(fault) => {
-                is_published &= job.report().is_none_or(|report| is_settled(report.state()));
+                is_published &= is_settled(job);
                 code = worse(code, exit_code_of(fault));
             }
         }
@@ -214,13 +213,10 @@ fn conclude(
 
 /// True where a job without a result is over for good. One that completed has a result that could
 /// not be put where it was wanted, and one that has not ended will be resumed.
-fn is_settled(state: JobState) -> bool {
-    state.is_terminal() && state != JobState::Completed
-}
-
-/// False for a result without a file that other jobs work on: those have it, unless it was asked for here too.
-fn is_wanted(job: &JobHandle) -> bool {
-    job.report().is_none_or(|report| report.spec.dependents == 0 || report.spec.is_printed)
+fn is_settled(job: &JobHandle) -> bool {
+    // Of a job that ended long ago there is no report any more.
+    let is_over = job.report().is_none_or(|report| report.state().is_terminal());
+    is_over && !job.is_unpublished()
 }
 
 /// Of two exit codes the one that says more: a bug of ours before everything, then the machine, then a task.

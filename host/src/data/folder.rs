@@ -3,16 +3,20 @@
 //! Owns: the manifest of such a folder, by which it is known again, and the exchange of an old folder for a new one.
 //! Never: replaces a folder that this program did not make.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read, Seek};
+use std::iter;
 use std::path::{Component, Path, PathBuf};
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::JobId;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::results::sync_directory;
+use super::source::open_regular;
 use crate::failpoint::pass;
 
 /// The file that says what the others are.
@@ -42,16 +46,56 @@ pub(crate) fn check_replaceable(folder: &Path) -> Result<(), Fault> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => refuse(&error.to_string()),
         Ok(metadata) if !metadata.is_dir() => refuse("this is not a directory"),
-        Ok(_) if is_ours(folder) || is_empty(folder) => Ok(()),
-        Ok(_) => refuse("this directory holds files of somebody else; name a new one"),
+        Ok(_) if is_empty(folder) => Ok(()),
+        Ok(_) => match read_manifest(folder).map(|files| stranger(folder, &files)) {
+            Some(Ok(None)) => Ok(()),
+            Some(Ok(Some(stranger))) => refuse(&format!(
+                "`{}` in it is somebody else's; move it away, or name a new directory",
+                stranger.display()
+            )),
+            Some(Err(error)) => refuse(&error.to_string()),
+            None => refuse("this directory holds files of somebody else; name a new one"),
+        },
     }
 }
 
-fn is_ours(folder: &Path) -> bool {
+/// The files of a folder that this program made; `None` for any other.
+fn read_manifest(folder: &Path) -> Option<HashSet<PathBuf>> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        files: Vec<Listed>,
+    }
+    #[derive(Deserialize)]
+    struct Listed {
+        path: PathBuf,
+    }
+    let (mut file, _) = open_regular(&folder.join(MANIFEST)).ok()?;
     let mut start = String::new();
-    let read = File::open(folder.join(MANIFEST))
-        .and_then(|file| file.take(MARK_WITHIN).read_to_string(&mut start));
-    read.is_ok() && start.starts_with(&format!("{{\"{MARK}\":"))
+    file.by_ref().take(MARK_WITHIN).read_to_string(&mut start).ok()?;
+    if !start.starts_with(&format!("{{\"{MARK}\":")) {
+        return None;
+    }
+    file.rewind().ok()?;
+    let manifest: Manifest = serde_json::from_reader(BufReader::new(file)).ok()?;
+    let own = iter::once(PathBuf::from(MANIFEST));
+    Some(own.chain(manifest.files.into_iter().map(|listed| listed.path)).collect())
+}
+
+/// A file that lies in the folder and is not one of these.
+fn stranger(folder: &Path, files: &HashSet<PathBuf>) -> io::Result<Option<PathBuf>> {
+    let mut folders = vec![PathBuf::new()];
+    while let Some(within) = folders.pop() {
+        for entry in fs::read_dir(folder.join(&within))? {
+            let entry = entry?;
+            let path = within.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                folders.push(path);
+            } else if !files.contains(&path) {
+                return Ok(Some(path));
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn is_empty(folder: &Path) -> bool {
@@ -98,10 +142,10 @@ fn unpack(archive: impl Read, into: &Path) -> io::Result<()> {
         let path = inside(&entry.path()?)?;
         let target = into.join(&path);
         let parent = target.parent().expect("a file lies in a folder");
-        if !parent.exists() {
-            fs::create_dir_all(parent)?;
-            folders.push(parent.to_owned());
-        }
+        // Each that is new, so that each is synced.
+        let missing: Vec<_> = parent.ancestors().take_while(|it| !it.exists()).collect();
+        fs::create_dir_all(parent)?;
+        folders.extend(missing.into_iter().map(Path::to_owned));
         let mut file = File::create_new(&target)?;
         io::copy(&mut entry, &mut file)?;
         pass("publish-sync")?;
@@ -161,17 +205,25 @@ mod tests {
     fn a_folder_replaces_an_older_one_of_ours_whole() {
         let place = tempfile::tempdir().unwrap();
         let (target, beside) = (place.path().join("out"), place.path().join(".unfinished"));
-        let text = manifest(&"job".parse().unwrap(), &[], &[]);
-        let old = archive(&[(MANIFEST, &text), ("a/old", "1"), ("both", "1")]);
+        let text = |files: &[&str]| {
+            let files: Vec<_> = files.iter().map(|path| json!({ "path": path })).collect();
+            manifest(&"job".parse().unwrap(), &files, &[])
+        };
+        let old = archive(&[(MANIFEST, &text(&["a/old", "both"])), ("a/old", "1"), ("both", "1")]);
         replace(&old[..], &target, &beside).unwrap();
         assert_eq!(files(&target), ["a", "both", MANIFEST]);
-        let new = archive(&[(MANIFEST, &text), ("both", "2")]);
+        let new = archive(&[(MANIFEST, &text(&["both"])), ("both", "2")]);
         for _ in 0..2 {
             replace(&new[..], &target, &beside).unwrap();
             assert_eq!(files(&target), ["both", MANIFEST]);
             assert_eq!(fs::read_to_string(target.join("both")).unwrap(), "2");
             assert_eq!(files(place.path()), ["out"]);
         }
+        fs::create_dir(target.join("mine")).unwrap();
+        fs::write(target.join("mine/notes"), "kept").unwrap();
+        let refused = replace(&new[..], &target, &beside).unwrap_err();
+        assert!(refused.detail.contains("mine/notes"), "{refused}");
+        assert_eq!(fs::read_to_string(target.join("mine/notes")).unwrap(), "kept");
     }
 
     #[test]

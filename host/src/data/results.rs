@@ -3,11 +3,11 @@
 //! Owns: the results directory. A file there is whole: it is written beside, synced, and renamed into place.
 //! Never: overwrites; the same digest is the same content.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pframe_core::event::Output;
 use pframe_core::fault::{Code, Fault};
@@ -37,15 +37,36 @@ pub(crate) enum Durability {
     Volatile,
 }
 
+/// The files that other runs stand on; `None` where that cannot be told.
+type Others = Box<dyn Fn() -> Option<HashSet<Digest>> + Send + Sync>;
+
+/// Which files are needed.
+#[derive(Debug, Default)]
+struct Uses {
+    /// How many results of unfinished jobs each file stands for: the same bytes are one file.
+    counts: HashMap<Digest, u32>,
+    /// Files that this process did not make: another run may stand on them too.
+    older: HashSet<Digest>,
+    /// What other runs stand on, once it was asked for.
+    others: OnceLock<Option<HashSet<Digest>>>,
+}
+
 /// The directory of stored results. Clones share it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct ResultStore {
     directory: Arc<Path>,
     durability: Durability,
-    /// How many results of unfinished jobs each file stands for: the same bytes are one file.
-    uses: Arc<Mutex<HashMap<Digest, u32>>>,
+    uses: Arc<Mutex<Uses>>,
+    /// What other runs stand on; asked only for files that are older than this process.
+    others: Arc<OnceLock<Others>>,
     /// Removed with the last handle.
     _temporary: Option<Arc<TempDir>>,
+}
+
+impl std::fmt::Debug for ResultStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResultStore").field("directory", &self.directory).finish_non_exhaustive()
+    }
 }
 
 impl ResultStore {
@@ -53,8 +74,16 @@ impl ResultStore {
     pub(crate) fn open_at(directory: &Path, durability: Durability) -> Result<Self, Fault> {
         std::fs::create_dir_all(directory.join("tmp"))
             .map_err(|error| unusable(directory, &error))?;
-        let uses = Arc::default();
-        Ok(Self { directory: directory.into(), durability, uses, _temporary: None })
+        let (uses, others) = (Arc::default(), Arc::default());
+        Ok(Self { directory: directory.into(), durability, uses, others, _temporary: None })
+    }
+
+    /// Says how to find out what other runs stand on in the same directory: no file of theirs is removed.
+    pub(crate) fn shared_with(
+        &self,
+        others: impl Fn() -> Option<HashSet<Digest>> + Send + Sync + 'static,
+    ) {
+        let _ = self.others.set(Box::new(others));
     }
 
     /// A private directory below `parent` that goes with the store's last handle.
@@ -91,15 +120,32 @@ impl ResultStore {
         ResultWriter { store: self.clone(), inline_max, buffer: Vec::new(), spilled: None }
     }
 
-    /// Counts one more result that this file stands for: it was made now, or by an earlier process.
+    /// Counts one more result that this file stands for.
     pub(crate) fn use_once_more(&self, digest: Digest) {
-        *self.uses().entry(digest).or_default() += 1;
+        *self.uses().counts.entry(digest).or_default() += 1;
+    }
+
+    /// The same for a file that an earlier process made.
+    pub(crate) fn use_older(&self, digest: Digest) {
+        let mut uses = self.uses();
+        uses.older.insert(digest);
+        *uses.counts.entry(digest).or_default() += 1;
+    }
+
+    /// Counts a file that is about to be made, unless it is there already.
+    fn use_new(&self, digest: Digest, path: &Path) {
+        let mut uses = self.uses();
+        let count = uses.counts.entry(digest).or_default();
+        *count += 1;
+        if *count == 1 && path.exists() {
+            uses.older.insert(digest);
+        }
     }
 
     /// Counts one less, and removes the file that nobody needs any more.
     pub(crate) fn release(&self, digest: &Digest) {
         let mut uses = self.uses();
-        let left = uses.get_mut(digest).map_or(0, |count| {
+        let left = uses.counts.get_mut(digest).map_or(0, |count| {
             *count = count.saturating_sub(1);
             *count
         });
@@ -107,7 +153,10 @@ impl ResultStore {
             return;
         }
         // Under the lock, so that nobody who makes the same result loses it: they count it first.
-        uses.remove(digest);
+        uses.counts.remove(digest);
+        if uses.older.remove(digest) && self.is_others(&uses, digest) {
+            return;
+        }
         let removed =
             pass("leftover-remove").and_then(|()| std::fs::remove_file(self.path(digest)));
         match removed {
@@ -118,7 +167,14 @@ impl ResultStore {
         }
     }
 
-    fn uses(&self) -> MutexGuard<'_, HashMap<Digest, u32>> {
+    /// True where another run stands on this file, or that cannot be told: then `gc` removes it in time.
+    fn is_others(&self, uses: &Uses, digest: &Digest) -> bool {
+        let Some(others) = self.others.get() else { return false };
+        let found = uses.others.get_or_init(others);
+        found.as_ref().is_none_or(|found| found.contains(digest))
+    }
+
+    fn uses(&self) -> MutexGuard<'_, Uses> {
         self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -247,7 +303,7 @@ impl Spilled {
             pass("result-sync").map_err(|error| disk(&error))?;
             self.file.as_file().sync_data().map_err(|error| disk(&error))?;
         }
-        store.use_once_more(digest);
+        store.use_new(digest, &path);
         pass("result-rename-before").map_err(|error| disk(&error))?;
         self.file.persist(&path).map_err(|error| disk(&error.error))?;
         pass("result-rename-after").map_err(|error| disk(&error))?;
@@ -340,6 +396,31 @@ mod tests {
         assert!(store.path(&digests[0]).exists());
         store.release(&digests[1]);
         assert!(!store.path(&digests[1]).exists());
+    }
+
+    #[test]
+    fn a_file_that_another_run_stands_on_is_not_removed() {
+        let (directory, first) = store();
+        let made = |store: &ResultStore, byte: u8| {
+            let mut writer = store.writer();
+            writer.write(&vec![byte; 100_000]).unwrap();
+            let Finished::Stored { digest, .. } = writer.finish().unwrap() else {
+                panic!("inline")
+            };
+            digest
+        };
+        let (shared, left) = (made(&first, 1), made(&first, 2));
+        // Another process, and a run that makes the same.
+        let second = ResultStore::open_at(directory.path(), Durability::Synced).unwrap();
+        second.shared_with(move || Some(HashSet::from([shared])));
+        for digest in [made(&second, 1), made(&second, 2), made(&second, 3)] {
+            second.release(&digest);
+            assert_eq!(second.path(&digest).exists(), digest == shared);
+        }
+        assert!(!second.path(&left).exists(), "nobody stood on it");
+        second.use_older(shared);
+        second.release(&shared);
+        assert!(second.path(&shared).exists());
     }
 
     #[test]

@@ -51,9 +51,32 @@ enum End {
     Broken(Fault),
 }
 
+/// Ends every job that is open when the loop ends, be it by a panic: nobody else would.
+struct LastWord {
+    inbox: Arc<Inbox>,
+    ledger: Arc<Ledger>,
+    fault: Fault,
+}
+
+impl LastWord {
+    fn of(control: &Control) -> Self {
+        let (inbox, ledger) = (Arc::clone(&control.inbox), Arc::clone(&control.ledger));
+        let fault = Fault::new(Code::Bug).detail("the engine's loop panicked");
+        Self { inbox, ledger, fault }
+    }
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        self.inbox.refuse_more();
+        self.ledger.end_all(&self.fault);
+    }
+}
+
 impl Control {
     /// Runs until the inbox is closed. `recovered` is the first decision of a resumed run.
     pub(super) fn run(mut self, recovered: Option<Decision>) {
+        let mut last = LastWord::of(&self);
         let mut wake_at = None;
         let mut result = match recovered {
             Some(decision) => {
@@ -66,15 +89,13 @@ impl Control {
             let mail = self.inbox.turn(self.patience(wake_at));
             result = self.turn(mail).map(|next| wake_at = next);
         }
-        let fault = match result {
+        last.fault = match result {
             Err(End::Broken(fault)) => {
                 tracing::error!(%fault, "the journal failed, the engine stops");
                 fault
             }
             _ => Fault::new(Code::Drained),
         };
-        self.inbox.refuse_more();
-        self.ledger.end_all(&fault);
     }
 
     fn patience(&self, wake_at: Option<Timestamp>) -> Option<Duration> {
@@ -93,7 +114,7 @@ impl Control {
                     messages.extend(self.admit(job, chunks, &mut admitted));
                 }
                 Mail::Message(message) => messages.push(message),
-                Mail::PublishFailed(job, fault) => self.ledger.end(&job, Err(fault)),
+                Mail::PublishFailed(job, fault) => self.ledger.end_unpublished(&job, fault),
                 Mail::Explain { job, answer } => {
                     let _ = answer.send(self.explain(now, &job));
                 }
@@ -130,12 +151,17 @@ impl Control {
         let room = self.scheduler.admit(&job, earlier.saturating_add(count));
         let is_known =
             |needed: &&JobId| admitted.awaited.contains(*needed) || self.scheduler.knows(needed);
+        let earlier_of_id = self.scheduler.state(&job.id).map_or(Ok(()), |_| {
+            let why = "the result of an earlier job of this id waits to be put where it is wanted";
+            let detail = format!("`{}`: {why}; take another id", job.id);
+            Err(Fault::new(Code::JobFile).detail(detail))
+        });
         let missing = job.after.iter().find(|needed| !is_known(needed));
         let missing = missing.map_or(Ok(()), |missing| {
             let detail = format!("job `{missing}` was not accepted");
             Err(Fault::new(Code::DependencyFailed).detail(detail))
         });
-        match room.and(missing) {
+        match earlier_of_id.and(room).and(missing) {
             Ok(()) => {
                 *earlier += count;
                 if job.dependents > 0 {

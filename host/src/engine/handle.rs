@@ -47,6 +47,16 @@ impl JobHandle {
         }
     }
 
+    /// True for a job without a file of its own that others work on, unless its result was asked for as well.
+    pub(crate) fn is_for_others(&self) -> bool {
+        self.cell.is_for_others()
+    }
+
+    /// True where a result could not be put where it was wanted.
+    pub(crate) fn is_unpublished(&self) -> bool {
+        self.cell.is_unpublished()
+    }
+
     /// Everything recorded about the job, summed up; `None` until it is recorded.
     pub fn report(&self) -> Option<JobReport> {
         self.ledger.report().job(&self.id).cloned()

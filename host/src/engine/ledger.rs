@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use pframe_core::event::{Event, Output, Record};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::JobId;
+use pframe_core::job::JobSpec;
 use pframe_core::report::Report;
 use tokio::sync::Notify;
 
@@ -31,6 +32,10 @@ pub(super) struct Cell {
 #[derive(Debug, Default)]
 struct CellState {
     is_recorded: bool,
+    /// Only other jobs need the result, unless it has a file of its own.
+    is_for_others: bool,
+    /// The job completed, and its result could not be put where it was wanted.
+    is_unpublished: bool,
     ending: Option<Ending>,
 }
 
@@ -75,8 +80,21 @@ impl Cell {
         }
     }
 
-    fn record(&self) {
-        self.lock().is_recorded = true;
+    /// True for a job without a file of its own that others work on, unless it was asked for here too.
+    pub(super) fn is_for_others(&self) -> bool {
+        self.lock().is_for_others
+    }
+
+    /// True where a result waits for its next chance to be put where it is wanted.
+    pub(super) fn is_unpublished(&self) -> bool {
+        self.lock().is_unpublished
+    }
+
+    fn record(&self, job: &JobSpec) {
+        let mut state = self.lock();
+        state.is_recorded = true;
+        state.is_for_others = job.dependents > 0 && !job.is_printed;
+        drop(state);
         self.blocked.notify_all();
     }
 
@@ -121,13 +139,14 @@ impl Ledger {
 
     /// Folds what an earlier process recorded; its jobs can be followed, even those that had ended.
     pub(super) fn recover(&self, records: &[Record]) -> Result<(), Fault> {
-        let accepted = records.iter().filter_map(|record| match &record.event {
-            Event::JobAccepted { job } => Some(job.id.clone()),
-            _ => None,
-        });
-        let cells: Vec<_> =
-            accepted.map(|id| Ok((id.clone(), self.open(&id)?))).collect::<Result<_, Fault>>()?;
-        self.apply(records);
+        let mut cells = Vec::new();
+        for record in records {
+            if let Event::JobAccepted { job } = &record.event {
+                // The id may be that of an earlier job, which has ended by now.
+                cells.push((job.id.clone(), self.open(&job.id)?));
+            }
+            self.apply(std::slice::from_ref(record));
+        }
         self.recovered.set(cells).expect("an engine recovers once");
         Ok(())
     }
@@ -165,6 +184,14 @@ impl Ledger {
         self.followers.leave(job);
     }
 
+    /// Ends the place of a job that completed, and whose result could not be put where it was wanted.
+    pub(super) fn end_unpublished(&self, job: &JobId, fault: Fault) {
+        if let Some(cell) = self.cell(job) {
+            cell.lock().is_unpublished = true;
+        }
+        self.end(job, Err(fault));
+    }
+
     /// Ends every place that is open, and opens no other: the engine stops.
     pub(super) fn end_all(&self, fault: &Fault) {
         let mut places = self.cells();
@@ -199,7 +226,7 @@ impl Ledger {
                 }
                 Event::JobAccepted { job } => {
                     if let Some(cell) = self.cell(&job.id) {
-                        cell.record();
+                        cell.record(job);
                     }
                 }
                 Event::ChunksPlanned { .. }

@@ -5,7 +5,6 @@
 //! another job works on.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use pframe_core::event::{Event, Output, Record};
 use pframe_core::ids::{Digest, JobId};
@@ -20,10 +19,14 @@ pub(super) struct Leftovers {
     outputs: HashMap<JobId, Vec<Digest>>,
     /// Jobs whose result goes to a file of its own, until it is there.
     published: HashSet<JobId>,
-    /// Jobs that others depend on.
-    awaited: HashMap<JobId, Awaited>,
+    /// Jobs that others depend on, each by a number of its own: an id is free again when its job has ended, while those
+    /// that depend on the job still run.
+    awaited: HashMap<u64, Awaited>,
+    /// The number of the newest job of an id that others depend on.
+    numbers: HashMap<JobId, u64>,
+    next_number: u64,
     /// What jobs that have not ended depend on.
-    after: HashMap<JobId, Arc<[JobId]>>,
+    after: HashMap<JobId, Vec<u64>>,
 }
 
 /// A job that others depend on.
@@ -43,6 +46,8 @@ impl Leftovers {
             outputs: HashMap::new(),
             published: HashSet::new(),
             awaited: HashMap::new(),
+            numbers: HashMap::new(),
+            next_number: 0,
             after: HashMap::new(),
         }
     }
@@ -53,15 +58,24 @@ impl Leftovers {
             if let Event::AttemptSucceeded { output: Output::Stored { sha256, .. }, .. } =
                 &record.event
             {
-                self.store.use_once_more(*sha256);
+                self.store.use_older(*sha256);
+            }
+            for stored in inputs(&record.event) {
+                self.store.use_older(stored);
             }
         }
-        self.apply(records);
+        // Only now: what one job releases may be what a later one stands on.
+        for record in records {
+            self.see(&record.event);
+        }
     }
 
     /// Folds a turn's records.
     pub(super) fn apply(&mut self, records: &[Record]) {
         for record in records {
+            for stored in inputs(&record.event) {
+                self.store.use_once_more(stored);
+            }
             self.see(&record.event);
         }
     }
@@ -75,7 +89,7 @@ impl Leftovers {
             Event::JobCompleted { job, output } => {
                 self.leave(job);
                 let result = output.as_ref().and_then(stored);
-                if let Some(awaited) = self.awaited.get_mut(job) {
+                if let Some(awaited) = self.awaited(job) {
                     awaited.result = result;
                 }
                 if !self.published.contains(job) {
@@ -84,13 +98,15 @@ impl Leftovers {
             }
             Event::JobFailed { job, .. } | Event::JobCancelled { job, .. } => {
                 self.leave(job);
-                self.awaited.remove(job);
+                if let Some(number) = self.numbers.remove(job) {
+                    self.awaited.remove(&number);
+                }
                 self.published.remove(job);
                 self.release_all_but(job, None);
             }
             Event::ResultPublished { job } => {
                 self.published.remove(job);
-                let awaited = self.awaited.get_mut(job).map(|awaited| {
+                let awaited = self.awaited(job).map(|awaited| {
                     awaited.is_published = true;
                     awaited.result
                 });
@@ -107,9 +123,7 @@ impl Leftovers {
     }
 
     fn accepted(&mut self, job: &JobSpec) {
-        // Only stdin is there before its job; results of other jobs come later, and are theirs.
         for stored in job.inputs.iter().filter_map(Source::stored) {
-            self.store.use_once_more(stored);
             self.outputs.entry(job.id.clone()).or_default().push(stored);
         }
         if job.output.is_some() {
@@ -117,23 +131,30 @@ impl Leftovers {
         }
         if job.dependents > 0 {
             let awaited = Awaited { left: job.dependents, result: None, is_published: false };
-            self.awaited.insert(job.id.clone(), awaited);
+            self.next_number += 1;
+            self.awaited.insert(self.next_number, awaited);
+            self.numbers.insert(job.id.clone(), self.next_number);
         }
         if !job.after.is_empty() {
-            self.after.insert(job.id.clone(), Arc::clone(&job.after));
+            let numbers = job.after.iter().filter_map(|needed| self.numbers.get(needed).copied());
+            self.after.insert(job.id.clone(), numbers.collect());
         }
+    }
+
+    /// The newest job of this id, if others depend on it.
+    fn awaited(&mut self, job: &JobId) -> Option<&mut Awaited> {
+        self.awaited.get_mut(self.numbers.get(job)?)
     }
 
     /// The job needs nothing any more of what it depended on.
     fn leave(&mut self, job: &JobId) {
-        let after = self.after.remove(job);
-        for needed in after.iter().flat_map(|after| after.iter()) {
-            let Some(awaited) = self.awaited.get_mut(needed) else { continue };
+        for needed in self.after.remove(job).unwrap_or_default() {
+            let Some(awaited) = self.awaited.get_mut(&needed) else { continue };
             awaited.left = awaited.left.saturating_sub(1);
             if awaited.left > 0 {
                 continue;
             }
-            let last = self.awaited.remove(needed).filter(|awaited| awaited.is_published);
+            let last = self.awaited.remove(&needed).filter(|awaited| awaited.is_published);
             if let Some(result) = last.and_then(|awaited| awaited.result) {
                 self.store.release(&result);
             }
@@ -148,6 +169,15 @@ impl Leftovers {
             }
         }
     }
+}
+
+/// Stored inputs that a job brings. Only stdin is there before its job; results of other jobs come later, and are theirs.
+fn inputs(event: &Event) -> impl Iterator<Item = Digest> {
+    let job = match event {
+        Event::JobAccepted { job } => Some(job),
+        _ => None,
+    };
+    job.into_iter().flat_map(|job| job.inputs.iter().filter_map(Source::stored))
 }
 
 /// The file behind a result, if it has one.

@@ -3,6 +3,7 @@
 //! Owns: the state directory of an engine, or what stands for it, and the way from records to a scheduler.
 //! Never: decides what follows from the records; the scheduler does.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use super::ledger::Ledger;
 use super::workbench::Workbench;
 use crate::data::results::{Durability, ResultStore};
 use crate::executor::LogStore;
-use crate::journal::{HostLock, Journal, MemoryJournal, NewRun, SqliteJournal};
+use crate::journal::{HostLock, Journal, JournalReader, MemoryJournal, NewRun, SqliteJournal};
 
 /// Which recorded work to go on with.
 #[derive(Debug, Clone)]
@@ -66,6 +67,11 @@ impl State {
         };
         let results = ResultStore::open_at(&state_dir.join("results"), Durability::Synced)?;
         results.sweep();
+        let (directory, run) = (state_dir.to_owned(), journal.run());
+        results.shared_with(move || {
+            let journal = JournalReader::open(&directory).ok()?;
+            journal.map_or(Some(HashSet::new()), |journal| journal.stored_of_others(run).ok())
+        });
         Ok(Self {
             lock: Some(lock),
             last_seq: journal.last_seq(),
@@ -96,7 +102,8 @@ impl State {
 }
 
 /// The rest of an unfinished run. Where every job has ended, and the machine was to blame for one that failed, there is no
-/// rest, and the run lacks nothing but its last word (the disk was full, say): it is given, and the work begins anew.
+/// rest: what is missing of the run is its last word, or a result in its place (the disk was full, say). The word is given, and
+/// the work begins anew.
 fn go_on(journal: &mut SqliteJournal, new: &NewRun, now: Timestamp) -> Result<Vec<Record>, Fault> {
     match journal.continue_run(&new.key)? {
         Some(records) if !failed_by_the_machine(&records, new.jobs) => Ok(records),

@@ -148,7 +148,8 @@ impl Engine {
         self.submit_planned(planned)
     }
 
-    /// Submits jobs; none of them if one is refused. They may depend on each other, and the handles stand in an order in
+    /// Submits jobs; none of them if one is not right. One that a quota refuses hears it as its end, and those that depend on
+    /// it too. They may depend on each other, and the handles stand in an order in
     /// which each comes behind those that it depends on.
     #[expect(clippy::needless_pass_by_value, reason = "submitted jobs are the engine's")]
     pub fn submit_batch(&self, jobs: Vec<Job>) -> Result<BatchHandle, Fault> {

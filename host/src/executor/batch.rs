@@ -114,8 +114,9 @@ async fn perform(
 
 /// What the host does itself, on a thread that may wait.
 async fn work_for(site: &Arc<Site>, start: &Start, stop: &Stop) -> Result<Outcome, Fault> {
-    let (site, start) = (Arc::clone(site), start.clone());
-    let working = tokio::task::spawn_blocking(move || host_work::perform(&site, &start));
+    let (site, start, of_thread) = (Arc::clone(site), start.clone(), stop.clone());
+    let working =
+        tokio::task::spawn_blocking(move || host_work::perform(&site, &start, &of_thread));
     tokio::select! {
         done = working => done.unwrap_or_else(|_| Err(Fault::new(Code::Bug).detail("the host's own work"))),
         fault = stop.wait() => Err(fault),

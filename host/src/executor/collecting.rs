@@ -14,6 +14,8 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::host_work::Watch;
+use super::plain_json::PlainJson;
 use crate::data::folder::{MANIFEST, manifest};
 use crate::data::publish::copy;
 use crate::data::results::{ResultStore, ResultWriter};
@@ -30,6 +32,8 @@ pub(super) struct Collected<'a> {
     pub(super) succeeded: &'a [u32],
     /// All chunks of the job.
     pub(super) chunks: &'a [Slice],
+    /// Until when, and unless somebody says otherwise.
+    pub(super) watch: &'a Watch,
 }
 
 /// Makes the result.
@@ -38,7 +42,8 @@ pub(super) fn collect(
     job: &JobSpec,
     collected: &Collected<'_>,
 ) -> Result<Output, Fault> {
-    let mut writer = StoreWriter { writer: store.writer(), fault: None };
+    let watch = collected.watch;
+    let mut writer = StoreWriter { writer: store.writer(), buffer: Vec::new(), watch, fault: None };
     match job.collector() {
         Collect::Concat => join(store, collected.parts, &mut writer)?,
         Collect::JsonArray => json_array(store, collected, &mut writer)?,
@@ -47,10 +52,11 @@ pub(super) fn collect(
             return Err(Fault::new(Code::Bug).detail("there is nothing for the host to collect"));
         }
     }
+    writer.pass_on()?;
     writer.writer.finish().map(Output::from)
 }
 
-fn join(store: &ResultStore, parts: &[Output], writer: &mut StoreWriter) -> Result<(), Fault> {
+fn join(store: &ResultStore, parts: &[Output], writer: &mut StoreWriter<'_>) -> Result<(), Fault> {
     parts.iter().try_for_each(|part| copy(part, writer, store))
 }
 
@@ -58,12 +64,12 @@ fn join(store: &ResultStore, parts: &[Output], writer: &mut StoreWriter) -> Resu
 fn json_array(
     store: &ResultStore,
     collected: &Collected<'_>,
-    writer: &mut StoreWriter,
+    writer: &mut StoreWriter<'_>,
 ) -> Result<(), Fault> {
     let mut separator: &[u8] = b"[";
     for (part, chunk) in collected.parts.iter().zip(collected.succeeded) {
         let bytes = Bytes::open(part, store)?;
-        let reader = BufReader::with_capacity(64 << 10, bytes.reader());
+        let reader = BufReader::with_capacity(64 << 10, PlainJson::new(bytes.reader()));
         let mut values = serde_json::Deserializer::from_reader(reader).into_iter::<IgnoredAny>();
         let mut start = 0;
         while let Some(value) = values.next() {
@@ -81,7 +87,9 @@ fn json_array(
 
 fn not_json(chunk: u32, error: &serde_json::Error) -> Fault {
     match error.classify() {
-        serde_json::error::Category::Io => {
+        serde_json::error::Category::Io
+            if error.io_error_kind() != Some(io::ErrorKind::InvalidData) =>
+        {
             Fault::new(Code::InputOutput).detail(format!("the output of chunk {chunk}: {error}"))
         }
         _ => Fault::new(Code::BadOutput)
@@ -93,7 +101,7 @@ fn not_json(chunk: u32, error: &serde_json::Error) -> Fault {
 fn copy_trimmed(
     bytes: &Bytes,
     (mut at, end): (u64, u64),
-    writer: &mut StoreWriter,
+    writer: &mut StoreWriter<'_>,
 ) -> Result<(), Fault> {
     let mut is_inside = false;
     while at < end {
@@ -115,7 +123,7 @@ fn archive(
     store: &ResultStore,
     job: &JobSpec,
     collected: &Collected<'_>,
-    writer: &mut StoreWriter,
+    writer: &mut StoreWriter<'_>,
 ) -> Result<(), Fault> {
     let names = file_names(&job.inputs, collected.chunks, MANIFEST);
     let mut files = Vec::with_capacity(collected.parts.len());
@@ -148,7 +156,7 @@ fn archive(
 
 /// The same bytes whenever it is made: no time, no owner.
 fn append(
-    archive: &mut tar::Builder<&mut StoreWriter>,
+    archive: &mut tar::Builder<&mut StoreWriter<'_>>,
     name: &str,
     size: u64,
     bytes: &mut dyn Read,
@@ -173,20 +181,34 @@ fn digest_of(part: &Output) -> Digest {
 }
 
 /// Writes into the store through `std::io::Write`, and remembers why that failed.
-struct StoreWriter {
+struct StoreWriter<'a> {
     writer: ResultWriter,
+    /// Not yet in the result: many values are a few bytes.
+    buffer: Vec<u8>,
+    watch: &'a Watch,
     fault: Option<Fault>,
 }
 
-impl StoreWriter {
+impl StoreWriter<'_> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.writer.write(bytes)
+        self.buffer.extend_from_slice(bytes);
+        match self.buffer.len() as u64 >= BLOCK {
+            true => self.pass_on(),
+            false => Ok(()),
+        }
+    }
+
+    fn pass_on(&mut self) -> Result<(), Fault> {
+        self.watch.check()?;
+        let written = self.writer.write(&self.buffer);
+        self.buffer.clear();
+        written
     }
 }
 
-impl Write for StoreWriter {
+impl Write for StoreWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.write(bytes).map_err(|fault| {
+        self.put(bytes).map_err(|fault| {
             let error = io::Error::other(fault.to_string());
             self.fault = Some(fault);
             error

@@ -3,15 +3,19 @@
 //! Owns: which steps these are.
 //! Never: runs on a thread that guests need: it reads and writes files.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::job::Collect;
 use pframe_core::scheduler::{Outcome, Start, Work};
+use pframe_core::units::show_duration;
 
 use super::Site;
 use super::collecting;
 use super::cutting::cut;
+use crate::sandbox::Stop;
 
 /// True where no guest has a part in this.
 pub(super) fn is_hosts(start: &Start) -> bool {
@@ -22,17 +26,51 @@ pub(super) fn is_hosts(start: &Start) -> bool {
     }
 }
 
-/// Does it; the thread may have to wait.
-pub(super) fn perform(site: &Site, start: &Start) -> Result<Outcome, Fault> {
+/// The time that the host's own work has, as any attempt.
+pub(super) struct Watch {
+    stop: Stop,
+    started: Instant,
+    timeout: Duration,
+}
+
+impl Watch {
+    fn new(stop: Stop, timeout: Duration) -> Self {
+        Self { stop, started: Instant::now(), timeout }
+    }
+
+    /// The fault of work that has to end.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        if let Some(fault) = self.stop.requested() {
+            return Err(fault);
+        }
+        let used = self.started.elapsed();
+        if used > self.timeout {
+            let (timeout, used) = (show_duration(self.timeout), show_duration(used));
+            return Err(Fault::new(Code::Deadline).hit("timeout", timeout, used));
+        }
+        Ok(())
+    }
+}
+
+/// Does it; the thread may have to wait. Where nobody waits for it any more, it stops at the next block.
+pub(super) fn perform(site: &Site, start: &Start, stop: &Stop) -> Result<Outcome, Fault> {
+    let work = AssertUnwindSafe(|| perform_within(site, start, stop));
+    let panicked =
+        |_| Err(Fault::new(Code::Bug).detail("the host panicked while it did its own work"));
+    catch_unwind(work).unwrap_or_else(panicked)
+}
+
+fn perform_within(site: &Site, start: &Start, stop: &Stop) -> Result<Outcome, Fault> {
     let job = &start.job;
+    let watch = Watch::new(stop.clone(), job.limits.timeout);
     match &start.work {
         Work::Collect { parts, succeeded, chunks } => {
-            let collected = collecting::Collected { parts, succeeded, chunks };
+            let collected = collecting::Collected { parts, succeeded, chunks, watch: &watch };
             collecting::collect(&site.results, job, &collected).map(Outcome::Output)
         }
         Work::Cut => {
             let how = (&job.chunking, job.overlap);
-            let stores = site.stores(job, None);
+            let stores = site.stores(job, Some(stop));
             let chunks = cut(&site.recordings, &job.inputs, how, &stores)?;
             Ok(Outcome::Cuts(chunks.unwrap_or_else(Arc::default)))
         }

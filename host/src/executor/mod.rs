@@ -13,6 +13,7 @@ mod handover;
 mod host_work;
 mod http;
 mod logs;
+mod plain_json;
 mod processes;
 mod sent;
 mod speech;
@@ -30,9 +31,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pframe_core::event::Output;
+use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::AttemptId;
 use pframe_core::job::{Collect, JobSpec};
 use pframe_core::scheduler::Command;
+use tokio::runtime::Runtime;
 
 use crate::capability::progress::ProgressBoard;
 use crate::data::publish::{publish, publish_folder};
@@ -86,6 +89,19 @@ pub(crate) struct Site {
     /// What running attempts say about how far they are.
     pub(crate) progress: ProgressBoard,
     pub(crate) inbox: Arc<Inbox>,
+}
+
+/// Threads that wait for files or the network: few work at a time, and whoever waits long must not keep others.
+const WAITERS_MAX: usize = 64;
+
+/// Threads on which results are put in their places; nothing else keeps them busy.
+fn publishers() -> Result<Runtime, Fault> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("pframe-publisher")
+        .max_blocking_threads(WAITERS_MAX)
+        .build()
+        .map_err(|error| Fault::new(Code::StateUnusable).detail(format!("threads: {error}")))
 }
 
 impl Site {

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 
 use super::driver::{Bell, Driver};
 use super::host_work;
-use super::{Executor, Site};
+use super::{Executor, Site, WAITERS_MAX, publishers};
 use crate::process::group;
 use crate::sandbox::Stop;
 
@@ -106,10 +106,12 @@ impl Floor {
 /// Runs batches in worker processes, each driven by a thread.
 pub(crate) struct ProcessExecutor {
     floor: Arc<Floor>,
-    /// For what the host itself does with results.
+    /// For the host's own steps.
     clerks: Option<Runtime>,
+    publishers: Option<Runtime>,
     drivers: Vec<(Bell, JoinHandle<()>)>,
-    stops: HashMap<AttemptId, (Stop, Bell)>,
+    /// With the bell of the driver, where a worker has it.
+    stops: HashMap<AttemptId, (Stop, Option<Bell>)>,
     /// Workers kept warm while nobody needs them.
     warm_max: usize,
 }
@@ -124,14 +126,15 @@ impl ProcessExecutor {
         let clerks = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("pframe-clerk")
-            .max_blocking_threads(8)
+            .max_blocking_threads(WAITERS_MAX)
             .build()
             .map_err(|error| Fault::new(Code::StateUnusable).detail(format!("threads: {error}")))?;
         group::sweep();
         let (idle, deaths) = (Mutex::default(), Mutex::default());
         let floor = Floor { site, program, idle, deaths, is_closing: AtomicBool::new(false) };
         let (drivers, stops) = (Vec::new(), HashMap::new());
-        Ok(Self { floor: Arc::new(floor), clerks: Some(clerks), drivers, stops, warm_max })
+        let (clerks, publishers) = (Some(clerks), Some(publishers()?));
+        Ok(Self { floor: Arc::new(floor), clerks, publishers, drivers, stops, warm_max })
     }
 
     fn clerks(&self) -> &Runtime {
@@ -150,7 +153,7 @@ impl ProcessExecutor {
         };
         let with_stop = |start: Start| {
             let stop = Stop::default();
-            self.stops.insert(start.attempt.clone(), (stop.clone(), post.bell.clone()));
+            self.stops.insert(start.attempt.clone(), (stop.clone(), Some(post.bell.clone())));
             (start, stop)
         };
         let attempts = batch.attempts.into_iter().map(with_stop).collect();
@@ -201,10 +204,13 @@ impl ProcessExecutor {
     }
 
     /// The host's own work.
-    fn work_for(&self, start: Start) {
+    fn work_for(&mut self, start: Start) {
+        let stop = Stop::default();
+        self.stops.insert(start.attempt.clone(), (stop.clone(), None));
         let floor = Arc::clone(&self.floor);
         self.clerks().spawn_blocking(move || {
-            let outcome = host_work::perform(&floor.site, &start).unwrap_or_else(Outcome::Failed);
+            let outcome =
+                host_work::perform(&floor.site, &start, &stop).unwrap_or_else(Outcome::Failed);
             let usage = pframe_core::limits::Usage::default();
             let ended = Message::AttemptEnded { attempt: start.attempt, usage, outcome };
             floor.site.inbox.send(ended);
@@ -219,12 +225,13 @@ impl Executor for ProcessExecutor {
             Command::Stop { attempt, fault } => {
                 if let Some((stop, bell)) = self.stops.get(&attempt) {
                     stop.request(fault);
-                    bell.ring();
+                    bell.iter().for_each(Bell::ring);
                 }
             }
             Command::Publish { job, output } => {
                 let floor = Arc::clone(&self.floor);
-                self.clerks().spawn_blocking(move || floor.site.publish(&job, output.as_ref()));
+                let publishers = self.publishers.as_ref().expect("they live as long");
+                publishers.spawn_blocking(move || floor.site.publish(&job, output.as_ref()));
             }
         }
     }
@@ -232,7 +239,7 @@ impl Executor for ProcessExecutor {
     fn stop_all(&mut self) {
         for (stop, bell) in self.stops.values() {
             stop.request(Fault::new(Code::Drained));
-            bell.ring();
+            bell.iter().for_each(Bell::ring);
         }
     }
 
@@ -249,8 +256,8 @@ impl Drop for ProcessExecutor {
             bell.ring();
             let _ = thread.join();
         }
-        if let Some(clerks) = self.clerks.take() {
-            clerks.shutdown_timeout(SHUTDOWN_GRACE);
+        for runtime in [self.clerks.take(), self.publishers.take()].into_iter().flatten() {
+            runtime.shutdown_timeout(SHUTDOWN_GRACE);
         }
     }
 }

@@ -13,7 +13,7 @@ use pframe_core::scheduler::{Batch, Command, Start};
 use tokio::runtime::Runtime;
 
 use super::batch::run_batch;
-use super::{Executor, Site};
+use super::{Executor, Site, WAITERS_MAX, publishers};
 use crate::sandbox::Stop;
 
 /// How long the end of the process waits for a thread that is stuck in the operating system.
@@ -23,6 +23,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 pub(crate) struct ThreadExecutor {
     site: Arc<Site>,
     runtime: Option<Runtime>,
+    publishers: Option<Runtime>,
     stops: HashMap<AttemptId, Stop>,
 }
 
@@ -32,11 +33,12 @@ impl ThreadExecutor {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers.max(1))
             .thread_name("pframe-guest")
-            .max_blocking_threads(8)
+            .max_blocking_threads(WAITERS_MAX)
             .enable_time()
             .build()
             .map_err(|error| Fault::new(Code::StateUnusable).detail(format!("threads: {error}")))?;
-        Ok(Self { site: Arc::new(site), runtime: Some(runtime), stops: HashMap::new() })
+        let (runtime, publishers) = (Some(runtime), Some(publishers()?));
+        Ok(Self { site: Arc::new(site), runtime, publishers, stops: HashMap::new() })
     }
 
     fn runtime(&self) -> &Runtime {
@@ -65,7 +67,8 @@ impl Executor for ThreadExecutor {
             }
             Command::Publish { job, output } => {
                 let site = Arc::clone(&self.site);
-                self.runtime().spawn_blocking(move || site.publish(&job, output.as_ref()));
+                let publishers = self.publishers.as_ref().expect("they live as long");
+                publishers.spawn_blocking(move || site.publish(&job, output.as_ref()));
             }
         }
     }
@@ -84,7 +87,7 @@ impl Executor for ThreadExecutor {
 impl Drop for ThreadExecutor {
     fn drop(&mut self) {
         self.stop_all();
-        if let Some(runtime) = self.runtime.take() {
+        for runtime in [self.runtime.take(), self.publishers.take()].into_iter().flatten() {
             runtime.shutdown_timeout(SHUTDOWN_GRACE);
         }
     }

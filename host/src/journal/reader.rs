@@ -3,13 +3,13 @@
 //! Owns: what `status`, `explain` and `logs` see.
 //! Never: writes, and never waits for the writer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use pframe_core::event::{Event, Record};
 use pframe_core::fault::{Code, Fault};
-use pframe_core::ids::JobId;
+use pframe_core::ids::{Digest, JobId};
 use pframe_core::units::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
@@ -90,6 +90,16 @@ impl JournalReader {
             see(&record(row)?);
         }
         Ok(())
+    }
+
+    /// Files of the store that any other run names.
+    pub(crate) fn stored_of_others(&self, run: i64) -> Result<HashSet<Digest>, Fault> {
+        let query = "SELECT seq, at, body, NULL FROM events WHERE run != ?1";
+        let mut stored = HashSet::new();
+        self.each_row(query, params![run], |record| {
+            stored.extend(record.event.stored().into_iter().map(|(digest, _)| digest));
+        })?;
+        Ok(stored)
     }
 
     /// The newest run that has this job.

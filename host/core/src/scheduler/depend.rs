@@ -31,6 +31,11 @@ pub(super) struct Dependencies {
 }
 
 impl Dependencies {
+    /// A job of this id is new: those that come for the end of an earlier one mean this one.
+    pub(super) fn forget(&mut self, job: &JobId) {
+        self.ended.remove(job);
+    }
+
     /// What survives a restart.
     pub(super) fn remembered(&self) -> String {
         format!("{:?}", self.ended)

@@ -56,6 +56,7 @@ impl Scheduler {
         if self.job_of.contains_key(&spec.id) {
             return Err(Misfit("its job is known already"));
         }
+        self.dependencies.forget(&spec.id);
         let home = self.queue.admit(spec, &self.settings);
         let rank = self.next_rank(spec.priority);
         let key = self.jobs.insert(new_job(spec, rank, home));

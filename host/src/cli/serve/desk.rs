@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pframe_core::fault::Fault;
 use pframe_core::ids::{Digest, JobId, TaskName, TenantName};
 use pframe_core::jobfile;
 use pframe_core::units::ByteSize;
@@ -65,6 +66,15 @@ struct OfJob {
 impl Desk {
     pub(super) fn new(porch: Porch, engine: Engine, endings: Endings, wire: Arc<Wire>) -> Self {
         Self { porch, engine, endings, wire, jobs: Mutex::default() }
+    }
+
+    /// Closes the run, unless something of it can be gone on with.
+    pub(super) fn close(&self) -> Result<(), Fault> {
+        let is_over = |job: &JobHandle| job.try_wait().is_some() && !job.is_unpublished();
+        match self.jobs().values().all(is_over) {
+            true => self.engine.finish_run(),
+            false => Ok(()),
+        }
     }
 
     /// True for what compiles, decodes or copies.
@@ -135,7 +145,7 @@ impl Desk {
         Ok(described)
     }
 
-    /// All jobs of the file, or none of them.
+    /// All jobs of the file, or none of them where one is not right.
     fn submit(&self, asked: &Submit, accepted: &mut Vec<JobHandle>) -> Result<Value, Refusal> {
         let bytes = serde_json::to_vec(&asked.file).expect("JSON came in");
         let file = jobfile::parse(&bytes, FILE).map_err(Failure::job_file)?;
