@@ -157,6 +157,19 @@ fn a_grant_is_what_was_allowed_at_the_start() {
 }
 
 #[test]
+fn nothing_is_pulled_because_a_job_file_names_it() {
+    let registry = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    registry.set_nonblocking(true).unwrap();
+    let component = format!("oci://{}/acme/tiny:1.0", registry.local_addr().unwrap());
+    let mut asked = file("one", "tiny", json!({}));
+    asked["file"]["tasks"] = json!({"tiny": {"component": component}});
+    let refused = Host::start(&[]).ask("submit", asked);
+    assert_eq!(refused["data"]["code"], "PF201", "{refused}");
+    assert!(refused.to_string().contains("tasks pull"), "{refused}");
+    assert!(registry.accept().is_err(), "somebody came");
+}
+
+#[test]
 fn a_host_ends_with_its_stdin_whatever_runs() {
     let mut host = Host::start(&[]);
     host.register("evil");

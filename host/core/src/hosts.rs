@@ -106,6 +106,16 @@ fn masked(address: IpAddr, bits: u8) -> Option<IpAddr> {
     }
 }
 
+/// What a person is shown of a URL: neither who asks, before the host, nor what stands behind `?` or `#`, may be more than a
+/// log should know. What only looks like a URL is cut the same way.
+pub fn url_shown(url: &str) -> String {
+    let bare = url.split(['?', '#']).next().unwrap_or(url);
+    match bare.rsplit_once('@') {
+        Some((_, rest)) => format!("…@{rest}"),
+        None => bare.to_owned(),
+    }
+}
+
 /// The name of a host as it is compared: small letters, no dot at the end. `None` where it is no name.
 ///
 /// What ends in a number is an address in disguise (`127.1`, `0x7f000001`): resolvers would read it as one.
@@ -255,6 +265,19 @@ mod tests {
 
     fn pattern(text: &str) -> HostPattern {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_a_secret() {
+        for (url, expect) in [
+            ("https://a.org/b?signature=secret#x", "https://a.org/b"),
+            ("https://a.org/b#secret", "https://a.org/b"),
+            ("https://user:pass@a.org/b?c=d@e", "…@a.org/b"),
+            ("https://user:p@ss/word@a.org/", "…@a.org/"),
+            ("ftp://a.org/b", "ftp://a.org/b"),
+        ] {
+            assert_eq!(url_shown(url), expect, "{url}");
+        }
     }
 
     #[test]

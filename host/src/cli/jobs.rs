@@ -156,7 +156,7 @@ fn register(
     } else if let Some((path, sha256)) = configured(porch, name) {
         workbench.register_task(&tenant, name, &path, sha256)?;
     } else if let Some(entry) = catalog.find(name)? {
-        workbench.register_entry(&tenant, name, entry)?;
+        workbench.register_entry(&tenant, name, &entry)?;
     } else if let Some(known) = catalog.names() {
         return Err(Fault::new(Code::TaskUnknown).detail(format!("`{name}`; there is {known}")));
     }

@@ -45,6 +45,8 @@ pub(super) struct Porch {
     pub(super) tasks_dir: Option<PathBuf>,
     /// Task types that were added.
     pub(super) task_store: TaskStore,
+    /// Whether a component may be pulled because a job file names it. Else only what was pulled before is taken.
+    pub(super) may_pull: bool,
 }
 
 impl Porch {
@@ -71,7 +73,16 @@ impl Porch {
         let tasks_dir = config.storage.tasks_dir.as_ref().map(PathBuf::from);
         let (state_dir, cache_dir, models_dir) = (state, cache, models);
         let task_store = TaskStore::new(tasks);
-        Ok(Self { config, config_file, state_dir, cache_dir, models_dir, tasks_dir, task_store })
+        Ok(Self {
+            config,
+            config_file,
+            state_dir,
+            cache_dir,
+            models_dir,
+            tasks_dir,
+            task_store,
+            may_pull: true,
+        })
     }
 
     /// The task types that are there now.
@@ -129,6 +140,12 @@ impl Porch {
     ) -> Result<(PathBuf, Digest), Fault> {
         if let Some(found) = self.task_store.pulled(reference)? {
             return Ok(found);
+        }
+        if !self.may_pull {
+            let detail = format!(
+                "`{reference}` was not pulled yet, and nothing is pulled here; `pframe-host tasks pull {reference}` does it"
+            );
+            return Err(Fault::new(Code::ComponentMissing).detail(detail));
         }
         reporter::told::say(&format!("pulling `{reference}`"));
         let pulled = pull(reference, self.config.storage.component_bytes_max)?;

@@ -33,6 +33,8 @@ pub(super) fn serve(mut porch: Porch, arguments: &ServeArguments) -> Result<Exit
         let refuse = |error| Failure::Usage(format!("`--allow {text}`: {error}"));
         tenant.grants.push(text.parse().map_err(refuse)?);
     }
+    // The network is reached as whoever started this program, not as whoever writes the job file: only he decides to.
+    porch.may_pull = false;
     porch.check_scheduler(arguments.fallback)?;
     let mut builder = porch.engine();
     // Two programs may each have an engine of their own: only who names a directory shares what is in it.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 use pframe_core::fault::{Code, Fault};
+use pframe_core::hosts::url_shown;
 use pframe_core::ids::{Digest, JobId};
 use pframe_core::job::{FileRequest, InputRequest, Source, SourcePlace};
 use sha2::{Digest as _, Sha256};
@@ -78,7 +79,7 @@ fn files(
             _ if file.is_stdin() => sources.push(stdin.source(*pin)?),
             _ if is_fetched(&file) && pin.is_some() => {
                 return Err(missing(
-                    pattern,
+                    &url_shown(pattern),
                     "a digest pins a file, and this is a URL; fetch it first",
                 ));
             }
@@ -268,6 +269,9 @@ mod tests {
             names_of(&[file], folder.path())
         };
         assert_eq!(names("novels/a.txt", content).unwrap(), ["novels/a.txt"]);
+        let signed = names("https://user:secret@a.org/b?signature=secret", content).unwrap_err();
+        assert!(signed.contains("`…@a.org/b`: a digest pins a file"), "{signed}");
+        assert!(!signed.contains("secret"), "{signed}");
         let expect = expect_test::expect![[r#"
             an input is not the one that was pinned: `novels/b.txt`: pinned is sha256 72edc3a12533498951bd68353e66cd5f6298b8b7512dc595c5963da912bcb431, the file has 0b33df6092c2417b4f7ac4b44681fd623b956843610f1fcc29a342a5e36e7dce
             an input is missing or cannot be read: `novels/*.txt`: a digest pins one file, and this is a pattern"#]];

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use pframe_core::buckets::BucketPrefix;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TenantName};
 use pframe_core::job::{Grant, Source, SourcePlace, WebVersion};
+use pframe_core::units::ByteSize;
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use self::buckets::{StoreSettings, is_object};
@@ -37,6 +38,10 @@ const WHOLE_BYTES_MAX: u64 = 4 << 30;
 const KEPT_BYTES_MAX: u64 = 8 << 30;
 /// Such sources that are kept at most: each is an open file.
 const KEPT_MAX: usize = 64;
+/// Bytes of all sources that were fetched and are used or kept, and of those that are just coming.
+const STAGED_BYTES_MAX: u64 = 64 << 30;
+/// Of a source of unknown length so much is counted ahead.
+const STAGED_BYTES_STEP: u64 = 16 << 20;
 /// Bytes that a look asks for at least.
 const LOOK_BYTES: u64 = 16 << 10;
 /// The longest silence of a server.
@@ -55,6 +60,8 @@ pub(crate) struct Web {
     directory: PathBuf,
     /// Fetched whole; the one that was used last at the end.
     kept: Mutex<VecDeque<(Digest, Arc<File>, u64)>>,
+    /// What was counted for files: it counts as long as they live.
+    staged: Mutex<Vec<(Weak<File>, u64)>>,
 }
 
 impl Web {
@@ -65,13 +72,28 @@ impl Web {
         granted: BTreeMap<TenantName, Granted>,
         directory: PathBuf,
     ) -> Self {
-        Self { outside, settings, granted, directory, kept: Mutex::default() }
+        let (kept, staged) = (Mutex::default(), Mutex::default());
+        Self { outside, settings, granted, directory, kept, staged }
     }
 
     /// The web as this tenant may see it.
     pub(crate) fn of(self: &Arc<Self>, tenant: &TenantName, patience: Patience) -> TenantWeb {
         let Granted { reach, buckets } = self.granted.get(tenant).cloned().unwrap_or_default();
         TenantWeb { web: Arc::clone(self), tenant: tenant.clone(), reach, buckets, patience }
+    }
+
+    /// Counts bytes that will lie in this file; there is no room for more than [`STAGED_BYTES_MAX`] in all.
+    fn stage(&self, file: &Arc<File>, bytes: u64) -> Result<(), Fault> {
+        let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+        staged.retain(|(file, _)| file.strong_count() > 0);
+        let total = staged.iter().fold(bytes, |sum, (_, bytes)| sum.saturating_add(*bytes));
+        if total > STAGED_BYTES_MAX {
+            let most = ByteSize(STAGED_BYTES_MAX);
+            let detail = format!("staging a source: more than {most} of sources at once");
+            return Err(Fault::new(Code::DiskFull).detail(detail));
+        }
+        staged.push((Arc::downgrade(file), bytes));
+        Ok(())
     }
 }
 
@@ -205,11 +227,12 @@ impl TenantWeb {
             return self.whole(page, sha256);
         }
         let file = self.temporary()?;
+        self.web.stage(&file, range.end - range.start)?;
         file.set_len(page.size).map_err(|error| disk(&error))?;
         self.read_into(page, range, |at, bytes| {
             file.write_all_at(bytes, at).map_err(|error| disk(&error))
         })?;
-        Ok(Arc::new(file))
+        Ok(file)
     }
 
     /// A few bytes of a source that has ranges.
@@ -325,18 +348,23 @@ impl TenantWeb {
             return Err(refusal(name, &response));
         }
         let file = self.temporary()?;
-        let (mut size, mut hasher) = (0, Sha256::new());
+        let (mut size, mut counted, mut hasher) = (0, 0, Sha256::new());
         self.each_piece(response, name, |bytes| {
             hasher.update(bytes);
+            let end = size + bytes.len() as u64;
+            while counted < end {
+                self.web.stage(&file, STAGED_BYTES_STEP)?;
+                counted += STAGED_BYTES_STEP;
+            }
             file.write_all_at(bytes, size).map_err(|error| disk(&error))?;
-            size += bytes.len() as u64;
+            size = end;
             Ok(())
         })?;
-        Ok((Arc::new(file), size, Digest(hasher.finalize().into())))
+        Ok((file, size, Digest(hasher.finalize().into())))
     }
 
-    fn temporary(&self) -> Result<File, Fault> {
-        temporary(&self.web.directory).map_err(|error| disk(&error))
+    fn temporary(&self) -> Result<Arc<File>, Fault> {
+        temporary(&self.web.directory).map(Arc::new).map_err(|error| disk(&error))
     }
 
     fn kept(&self, sha256: Digest) -> Option<Arc<File>> {
@@ -432,4 +460,22 @@ fn temporary(directory: &Path) -> std::io::Result<File> {
 
 fn disk(error: &std::io::Error) -> Fault {
     Fault::new(Code::DiskFull).detail(format!("staging a source: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_in_files_is_bounded_and_counts_until_they_are_let_go() {
+        let web = TenantWeb::denied().web;
+        let file = || Arc::new(tempfile::tempfile().unwrap());
+        let (one, other) = (file(), file());
+        web.stage(&one, STAGED_BYTES_MAX - 1).unwrap();
+        web.stage(&other, 1).unwrap();
+        assert_eq!(web.stage(&other, 1).unwrap_err().code, Code::DiskFull);
+        assert_eq!(web.stage(&other, u64::MAX).unwrap_err().code, Code::DiskFull);
+        drop(one);
+        web.stage(&other, STAGED_BYTES_MAX - 1).unwrap();
+    }
 }

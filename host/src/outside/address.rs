@@ -25,6 +25,8 @@ const V4: &[Range<[u8; 4]>] = &[
     ([10, 0, 0, 0], 8, Place::Private("private")),
     ([100, 64, 0, 0], 10, Place::Private("shared by a provider")),
     ([127, 0, 0, 0], 8, Place::Private("loopback")),
+    // Looks public: Azure answers machines there, for what 169.254.169.254 does not (its "WireServer").
+    ([168, 63, 129, 16], 32, Place::Private("platform of a cloud")),
     ([169, 254, 0, 0], 16, Place::Private("link-local")),
     ([172, 16, 0, 0], 12, Place::Private("private")),
     ([192, 0, 0, 0], 24, Place::Private("of protocols")),
@@ -138,6 +140,8 @@ mod tests {
             "100.128.0.0",
             "126.255.255.255",
             "128.0.0.0",
+            "168.63.129.15",
+            "168.63.129.17",
             "169.253.255.255",
             "172.15.255.255",
             "172.32.0.0",
@@ -167,6 +171,7 @@ mod tests {
             ("100.64.0.1", "shared by a provider"),
             ("127.0.0.1", "loopback"),
             ("127.255.255.255", "loopback"),
+            ("168.63.129.16", "platform of a cloud"),
             ("169.254.169.254", "link-local"),
             ("172.16.0.1", "private"),
             ("172.31.255.255", "private"),
@@ -199,6 +204,7 @@ mod tests {
     fn n04_an_address_that_hides_another_is_judged_by_it() {
         for text in [
             "::ffff:127.0.0.1",
+            "::ffff:168.63.129.16",
             "::ffff:169.254.169.254",
             "::127.0.0.1",
             "::10.0.0.1",

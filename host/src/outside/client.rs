@@ -25,14 +25,12 @@ use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
 use wasmtime_wasi_http::io::TokioIo;
 
 use super::error::HttpError;
-use super::names::Names;
+use super::names::{Names, RESOLVERS_MAX};
 use super::reach::{Reach, Target};
 use super::tls::Tls;
 
 /// Connections of this process at once, each a descriptor; further requests wait.
 const CONNECTIONS_MAX: usize = 256;
-/// Threads that may wait for the system's resolver.
-const RESOLVERS_MAX: usize = 16;
 /// Bytes of header fields, in either direction.
 const HEADER_BYTES_MAX: usize = 32 << 10;
 /// Header fields of a response.
@@ -171,9 +169,13 @@ impl Outside {
         let target = Target::of(request.uri())?;
         reach.check(&target)?;
         let request = prepared(request, &target)?;
+        // That this process is busy is not the host's doing: the time for a connection begins behind it.
+        let permit = Arc::clone(&self.0.connections).acquire_owned();
+        let permit = tokio::time::timeout_at(deadline.into(), permit)
+            .await
+            .map_err(|_| HttpError::ConnectTimeout)?
+            .map_err(|_| HttpError::Cancelled)?;
         let connecting = async {
-            let permit = Arc::clone(&self.0.connections).acquire_owned().await;
-            let permit = permit.map_err(|_| HttpError::Cancelled)?;
             let stream = reach.connect(&self.0.names, &target).await?;
             // A request is small and its answer is waited for.
             stream.set_nodelay(true).map_err(|_| HttpError::Terminated)?;

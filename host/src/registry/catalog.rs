@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName};
@@ -51,6 +51,8 @@ pub(crate) struct Entry {
     pub(crate) component: PathBuf,
     /// The digest that the component must have.
     pub(crate) pinned: Option<Digest>,
+    /// What one without a pin was when it was first asked for, so that no file is read for each reference.
+    pub(super) hashed: OnceLock<Result<Digest, Fault>>,
     pub(crate) described: Arc<TaskType>,
     pub(crate) shelf: Shelf,
 }
@@ -59,6 +61,11 @@ impl Entry {
     /// `word-count@1.2.0`, or the name alone.
     pub(crate) fn full_name(&self) -> String {
         full_name(&self.name, self.version.as_ref())
+    }
+
+    /// The same, chosen for this digest: a component that became another one meanwhile is refused when it is loaded.
+    fn chosen(&self, digest: Digest) -> Self {
+        Self { pinned: Some(digest), ..self.clone() }
     }
 }
 
@@ -114,8 +121,8 @@ impl Catalog {
         (!told.is_empty()).then(|| format!("{}{more}", told.join(", ")))
     }
 
-    /// The task type that a name means; `None` where nothing has this name.
-    pub(crate) fn find(&self, name: &TaskName) -> Result<Option<&Entry>, Fault> {
+    /// The task type that a name means; `None` where nothing has this name. One that was chosen by its digest is pinned to it.
+    pub(crate) fn find(&self, name: &TaskName) -> Result<Option<Entry>, Fault> {
         match Reference::of(name) {
             Err(error) => Err(Fault::new(Code::TaskUnknown).detail(format!("`{name}`: {error}"))),
             Ok(Reference::Digest(digest)) => Ok(self.with_digest(&digest)),
@@ -123,7 +130,7 @@ impl Catalog {
         }
     }
 
-    fn named(&self, name: &TaskName, wanted: &Wanted) -> Result<Option<&Entry>, Fault> {
+    fn named(&self, name: &TaskName, wanted: &Wanted) -> Result<Option<Entry>, Fault> {
         let of_name = || self.listed.iter().filter(|it| it.name.as_ref() == Some(name));
         if of_name().next().is_none() {
             return Ok(None);
@@ -153,44 +160,78 @@ impl Catalog {
     }
 
     /// Of several entries of one name and version the first, if all are the same component.
-    fn only_one<'c>(&self, rivals: &[&'c Entry]) -> Result<&'c Entry, Fault> {
+    fn only_one(&self, rivals: &[&Entry]) -> Result<Entry, Fault> {
         let [first, others @ ..] = rivals else { unreachable!("the best is among its rivals") };
-        if !others.is_empty() {
-            let digest = self.digest(first)?;
-            for other in others {
-                if self.digest(other)? != digest {
-                    let what = format!(
-                        "`{}` is both `{}` and `{}`",
-                        first.full_name(),
-                        first.component.display(),
-                        other.component.display()
-                    );
-                    return Err(Fault::new(Code::TaskAmbiguous).detail(what));
-                }
+        if others.is_empty() {
+            return Ok(Entry::clone(first));
+        }
+        let digest = self.digest(first)?;
+        for other in others {
+            if self.digest(other)? != digest {
+                let what = format!(
+                    "`{}` is both `{}` and `{}`",
+                    first.full_name(),
+                    first.component.display(),
+                    other.component.display()
+                );
+                return Err(Fault::new(Code::TaskAmbiguous).detail(what));
             }
         }
-        Ok(first)
+        Ok(first.chosen(digest))
     }
 
-    /// What is pinned need not be read: a component of another digest is refused when it is loaded.
+    /// What is pinned need not be read, and the rest is read once: whoever is chosen for its digest is pinned to it, and a
+    /// component of another one is refused when it is loaded.
     fn digest(&self, entry: &Entry) -> Result<Digest, Fault> {
+        let read = || admit(&entry.component, None, self.component_bytes_max).map(|it| it.digest);
         match entry.pinned {
             Some(digest) => Ok(digest),
-            None => Ok(admit(&entry.component, None, self.component_bytes_max)?.digest),
+            None => entry.hashed.get_or_init(read).clone(),
         }
     }
 
-    fn with_digest(&self, digest: &Digest) -> Option<&Entry> {
+    fn with_digest(&self, digest: &Digest) -> Option<Entry> {
         let entries = || self.listed.iter().filter_map(|it| it.entry.as_ref().ok());
         let pinned = entries().find(|entry| entry.pinned.as_ref() == Some(digest));
-        pinned.or_else(|| {
+        let found = pinned.or_else(|| {
             entries()
                 .find(|it| it.pinned.is_none() && self.digest(it).is_ok_and(|it| it == *digest))
-        })
+        });
+        found.map(|entry| entry.chosen(*digest))
     }
 }
 
 /// Later versions come first, releases before what precedes them, and what has no version last.
 fn rank(entry: &Entry) -> (bool, Option<&Version>) {
     (entry.version.as_ref().is_some_and(|version| version.pre.is_empty()), entry.version.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::admission::digest_of;
+    use super::*;
+
+    const ONE: &[u8] = b"\0asm\x0d\0\x01\0one";
+    const OTHER: &[u8] = b"\0asm\x0d\0\x01\0other";
+
+    #[test]
+    fn a_component_is_read_once_and_refused_when_it_is_another_one_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, bytes_max) = (folder.path().join("word-count.wasm"), ByteSize::mib(1));
+        std::fs::write(&path, ONE).unwrap();
+        let store = TaskStore::new(folder.path().join("store"));
+        let catalog = Catalog::open(Some(folder.path()), &store, bytes_max).unwrap();
+        let find = |content: &[u8]| {
+            let name = TaskName::new(&format!("sha256:{}", digest_of(content))).unwrap();
+            catalog.find(&name).unwrap()
+        };
+        assert_eq!(find(ONE).and_then(|it| it.pinned), Some(digest_of(ONE)));
+        std::fs::write(&path, OTHER).unwrap();
+        assert!(find(OTHER).is_none(), "the file was read again");
+        let entry = find(ONE).unwrap();
+        let refused = admit(&entry.component, entry.pinned, bytes_max).err().unwrap();
+        assert_eq!(refused.code, Code::DigestMismatch);
+        let named = catalog.find(&TaskName::new("word-count").unwrap()).unwrap().unwrap();
+        assert_eq!(named.pinned, None, "whoever says no digest takes the file as it is");
+    }
 }

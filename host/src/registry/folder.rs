@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::TaskName;
@@ -100,7 +100,8 @@ fn listed(
         };
         let pinned = described.sha256;
         let described = Arc::new(described);
-        Ok(Entry { name, version, component, pinned, described, shelf: Shelf::Folder })
+        let (hashed, shelf) = (OnceLock::new(), Shelf::Folder);
+        Ok(Entry { name, version, component, pinned, hashed, described, shelf })
     })();
     listed
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName};
@@ -147,6 +147,7 @@ impl TaskStore {
                 version: None,
                 component: self.component(&pull.sha256),
                 pinned: Some(pull.sha256),
+                hashed: OnceLock::new(),
                 described: Arc::default(),
                 shelf: Shelf::Registry,
             }),
@@ -160,6 +161,7 @@ impl TaskStore {
         Ok(Entry {
             component: self.component(&kept.sha256),
             pinned: Some(kept.sha256),
+            hashed: OnceLock::new(),
             described: Arc::new(described.unwrap_or_default()),
             shelf: Shelf::Store,
             name: kept.name,

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::dependencies::names;
 use super::keys;
 use crate::document::{Checker, Entry, Fields, Node, Value, shown};
+use crate::hosts::url_shown;
 use crate::ids::Digest;
 use crate::job::{FileRequest, InputRequest};
 
@@ -165,7 +166,7 @@ pub(crate) fn path(checker: &mut Checker<'_>, node: &Node) -> Option<String> {
 
 fn without_scheme(checker: &mut Checker<'_>, node: &Node, path: String) -> Option<String> {
     if path.contains("://") {
-        let message = format!("{} is a URL, not a path", shown(&path));
+        let message = format!("{} is a URL, not a path", shown(&url_shown(&path)));
         let advice = "inputs are fetched by `http://`, `https://` and `s3://`, results go to files and to `s3://`; name a file here";
         checker.problem(node.place, message, advice);
         return None;

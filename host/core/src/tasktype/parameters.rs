@@ -60,8 +60,13 @@ struct Walk {
 }
 
 impl Walk {
+    /// Nothing more would be told, so nothing more need be looked for.
+    fn is_full(&self) -> bool {
+        self.found.len() >= PROBLEMS_MAX
+    }
+
     fn note(&mut self, message: String) {
-        if self.found.len() < PROBLEMS_MAX {
+        if !self.is_full() {
             self.found.push(Violation { path: self.path.clone(), message });
         }
     }
@@ -96,6 +101,9 @@ impl Walk {
             }
             Json::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
+                    if self.is_full() {
+                        return;
+                    }
                     if let Some(rule) = &rule.items {
                         self.inside(Step::Index(index), rule, item);
                     }
@@ -112,6 +120,9 @@ impl Walk {
             self.note(format!("`{}` is missing", name.escape_debug()));
         }
         for (name, value) in members {
+            if self.is_full() {
+                return;
+            }
             let known = rule.properties.iter().find(|(known, _)| known == name);
             let step = Step::Key(name.clone());
             match (known, &rule.others) {

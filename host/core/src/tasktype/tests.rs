@@ -139,6 +139,21 @@ fn violations_are_bounded() {
 }
 
 #[test]
+fn what_is_not_told_is_not_looked_for() {
+    let known: Vec<_> = (0..1000).map(|n| format!("    known_parameter_{n}: {{}}\n")).collect();
+    let known = known.concat();
+    let text =
+        format!("version: 1\nparameters:\n  additionalProperties: false\n  properties:\n{known}");
+    let schema = description(&text).parameters.unwrap();
+    let unknown = (0..200_000).map(|n| (format!("unknown_parameter_{n}"), Json::Null)).collect();
+    let begun = std::time::Instant::now();
+    let found = schema.violations(&Json::Object(unknown));
+    assert_eq!(found.len(), crate::document::PROBLEMS_MAX);
+    // Minutes, if each of them were compared with everything known.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn a_violation_is_found_again_in_the_job_file() {
     let file = "version: 1\njobs:\n- id: a\n  parameters:\n    top: 0\n    parts:\n    - x\n    - 1\n- id: b\n";
     let places = Places::of(file.as_bytes());

@@ -58,10 +58,13 @@ const SETTINGS: [&str; 9] = [
     "AWS_DEFAULT_REGION",
     ENDPOINT,
     "AWS_ENDPOINT_URL_S3",
-    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
+    HOSTED_STYLE,
     "AWS_SKIP_SIGNATURE",
 ];
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+const HOSTED_STYLE: &str = "AWS_VIRTUAL_HOSTED_STYLE_REQUEST";
+/// What the crate reads as a setting that is off.
+const OFF: [&str; 5] = ["0", "false", "off", "no", "n"];
 /// Those of them that nobody is shown.
 const SECRETS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
@@ -96,13 +99,20 @@ impl StoreSettings {
         text.chars().take(ERROR_BYTES_MAX).flat_map(char::escape_debug).collect()
     }
 
-    /// The endpoint that the operator named, wherever that is; else that of Amazon.
+    /// The endpoint that the operator named, wherever that is; else that of Amazon. What is checked is this one host: a bucket
+    /// is part of the path there, never of the name.
     fn reach(&self) -> Result<Reach, Fault> {
         let endpoint = self.0.get("AWS_ENDPOINT_URL_S3").or_else(|| self.0.get(ENDPOINT));
         let Some(endpoint) = endpoint else {
             let amazon = "*.amazonaws.com".parse().expect("a pattern of names");
             return Ok(Reach::new(&[amazon]));
         };
+        let is_off = |value: &String| OFF.iter().any(|off| value.eq_ignore_ascii_case(off));
+        if !self.0.get(HOSTED_STYLE).is_none_or(is_off) {
+            let what =
+                format!("`{HOSTED_STYLE}` is for Amazon's own endpoint; unset it, or `{ENDPOINT}`");
+            return Err(unusable(&what));
+        }
         let url = endpoint.parse().map_err(|_| HttpError::UriInvalid);
         let target = url.and_then(|url| Target::of(&url));
         let target = target.map_err(|error| unusable(&format!("`{ENDPOINT}`: {error}")))?;
@@ -377,4 +387,31 @@ fn failed(error: HttpError) -> StoreHttpError {
         _ => HttpErrorKind::Unknown,
     };
     StoreHttpError::new(kind, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reach(settings: &[(&str, &str)]) -> Result<(), String> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let settings = StoreSettings::new(settings.iter().map(owned).collect());
+        settings.reach().map(drop).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn a_bucket_is_no_part_of_the_name_of_an_endpoint() {
+        for endpoint in [ENDPOINT, "AWS_ENDPOINT_URL_S3"] {
+            let endpoint = (endpoint, "http://store.corp:9000");
+            assert_eq!(reach(&[endpoint]), Ok(()));
+            for off in OFF {
+                assert_eq!(reach(&[endpoint, (HOSTED_STYLE, off)]), Ok(()), "{off}");
+            }
+            for on in ["true", "TRUE", "1", "yes", "perhaps"] {
+                let refused = reach(&[endpoint, (HOSTED_STYLE, on)]).unwrap_err();
+                assert!(refused.contains(HOSTED_STYLE), "{on}: {refused}");
+            }
+        }
+        assert_eq!(reach(&[(HOSTED_STYLE, "true")]), Ok(()), "Amazon's own names are all granted");
+    }
 }

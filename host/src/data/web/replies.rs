@@ -8,6 +8,7 @@ use std::ops::Range;
 use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use http::{HeaderMap, HeaderName, Response, StatusCode, Uri};
 use pframe_core::fault::{Code, Fault};
+use pframe_core::hosts::url_shown;
 use pframe_core::job::WebVersion;
 use pframe_core::units::ByteSize;
 
@@ -20,11 +21,7 @@ pub(super) fn network(name: &str, what: &str) -> Fault {
 
 pub(super) fn missing(name: &str, what: &dyn std::fmt::Display) -> Fault {
     // Whoever writes a password before the host shall not find it in a log.
-    let name = match shown(name).split_once('@') {
-        Some((_, rest)) => format!("…@{rest}"),
-        None => shown(name).to_owned(),
-    };
-    Fault::new(Code::InputMissing).detail(format!("`{name}`: {what}"))
+    Fault::new(Code::InputMissing).detail(format!("`{}`: {what}", url_shown(name)))
 }
 
 /// What a person is shown of a URL: what stands behind `?` may be a secret.
