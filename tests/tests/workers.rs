@@ -225,8 +225,8 @@ fn x14_times_that_a_worker_invents_are_not_believed_and_hurt_nobody() {
     let forever = "\\377\\377\\377\\377\\377\\377\\377\\377\\377\\001\\000";
     let ended = |order: u8| {
         format!(
-            "\\047\\000\\000\\000\\000\\000\\001\\000\\007\\00{order}\\000\\000\\000{forever}{forever}{}",
-            "\\000".repeat(12)
+            "\\052\\000\\000\\000\\000\\000\\001\\000\\007\\00{order}\\000\\000\\000{forever}{forever}{}",
+            "\\000".repeat(15)
         )
     };
     let (first, second) = (ended(0), ended(1));
