@@ -7,7 +7,7 @@ use pframe_core::ids::JobId;
 use pframe_core::job::{Boundary, Chunking};
 use pframe_core::units::ByteSize;
 use pframe_host::{Job, JobInput};
-use pframe_tests::house::{evil_n, house, job, unique_id, wait, with_parameters};
+use pframe_tests::house::{House, config, evil_n, house, job, unique_id, wait, with_parameters};
 use pframe_tests::program::Place;
 use serde_json::json;
 
@@ -62,6 +62,50 @@ fn what_waits_for_nobody_or_for_itself_is_refused() {
     one.after = vec![other.id.clone()];
     let fault = refused(vec![one, other]);
     assert!(fault.detail.starts_with("these jobs wait for each other"), "{fault}");
+}
+
+/// The dependent of an earlier job of the same id, which never came, leaves nothing behind that a new one hears.
+#[test]
+fn an_id_that_is_used_again_means_the_new_job() {
+    let house =
+        House::with(|builder| builder.config(config("tenants: { default: { max_queued: 3 } }")));
+    let first = evil_n("write-one", 10);
+    let many = Chunking::Size { size: ByteSize(1), boundary: Boundary::Byte };
+    let too_many = Job {
+        after: vec![first.id.clone()],
+        chunking: Some(many),
+        ..echo(JobInput::Text("abcdefgh".into()))
+    };
+    let batch = house.engine.submit_batch(vec![first.clone(), too_many]).unwrap();
+    let ends: Vec<_> = batch.jobs.iter().map(wait).collect();
+    assert_eq!(ends[0].as_ref().unwrap().len(), 10);
+    assert_eq!(ends[1].as_ref().unwrap_err().code, Code::QuotaExceeded);
+    let again = Job { id: first.id.clone(), ..evil_n("permanent", 0) };
+    let second = echo(of(&[&first.id]));
+    let batch = house.engine.submit_batch(vec![again, second]).unwrap();
+    let codes: Vec<_> = batch.jobs.iter().map(|job| wait(job).unwrap_err().code).collect();
+    assert_eq!(codes, [Code::Permanent, Code::DependencyFailed]);
+}
+
+#[test]
+fn an_id_whose_result_waits_for_its_place_is_refused_and_the_engine_goes_on() {
+    let house = House::with(|builder| builder);
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    let job = Job {
+        output: Some(folder.join("result").display().to_string()),
+        ..evil_n("write-one", 10)
+    };
+    let planned = house.engine.plan(&job).unwrap();
+    // Nothing can lie in a folder that is a file.
+    fs::remove_dir(&folder).unwrap();
+    fs::write(&folder, "").unwrap();
+    assert!(wait(&house.engine.submit_planned(planned).unwrap()).is_err());
+    let again = Job { id: job.id.clone(), ..evil_n("write-one", 10) };
+    let refused = wait(&house.engine.submit(again).unwrap()).unwrap_err();
+    assert_eq!(refused.code, Code::JobFile, "{refused}");
+    assert_eq!(wait(&house.engine.submit(evil_n("write-one", 10)).unwrap()).unwrap().len(), 10);
 }
 
 const PIPELINE: &str = r#"

@@ -201,9 +201,11 @@ mod tests {
     use std::sync::Arc;
 
     use pframe_core::event::{Event, Output};
-    use pframe_core::ids::{AttemptId, Step};
+    use pframe_core::ids::{AttemptId, Digest, Step};
     use pframe_core::limits::Usage;
+    use pframe_core::units::ByteSize;
 
+    use super::super::JournalReader;
     use super::*;
 
     fn new_run() -> NewRun {
@@ -239,6 +241,23 @@ mod tests {
         journal.finish_run().unwrap();
         assert_eq!(journal.continue_run("key").unwrap(), None);
         assert_eq!(journal.forget(&[journal.run()]).unwrap(), 1);
+    }
+
+    #[test]
+    fn what_another_run_stands_on_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = SqliteJournal::open(directory.path()).unwrap();
+        journal.begin_run(new_run(), Timestamp(0)).unwrap();
+        let sha256 = Digest([7; 32]);
+        let mut record = succeeded(1, b"");
+        if let Event::AttemptSucceeded { output, .. } = &mut record.event {
+            *output = Output::Stored { size: ByteSize(1), sha256 };
+        }
+        journal.append(&[record]).unwrap();
+        let reader = JournalReader::open(directory.path()).unwrap().unwrap();
+        let run = journal.run();
+        assert!(reader.stored_of_others(run).unwrap().is_empty());
+        assert!(reader.stored_of_others(run + 1).unwrap().contains(&sha256));
     }
 
     #[test]
