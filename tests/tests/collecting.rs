@@ -32,7 +32,8 @@ fn values_of_json_become_one_array_however_they_are_written() {
 
 #[test]
 fn a_value_that_is_not_json_names_its_chunk() {
-    for text in ["1\n2\noops\n", "1\n2\n[1,\n", "1\n2\n1 \u{7f}\n", "1\n2\n\"\n"] {
+    let deep = format!("1\n2\n{}{}\n", "[".repeat(200), "]".repeat(200));
+    for text in ["1\n2\noops\n", "1\n2\n[1,\n", "1\n2\n1 \u{7f}\n", "1\n2\n\"\n", &deep] {
         let fault = house().run(echo(text, Collect::JsonArray)).fault();
         assert_eq!(fault.code, Code::BadOutput);
         assert!(fault.detail.starts_with("the output of chunk 2 is not JSON"), "{fault}");

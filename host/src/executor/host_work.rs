@@ -77,3 +77,20 @@ fn perform_within(site: &Site, start: &Start, stop: &Stop) -> Result<Outcome, Fa
         Work::Run { .. } => Err(Fault::new(Code::Bug).detail("the host runs no chunk itself")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_own_work_ends_in_time_and_when_it_is_told() {
+        let watch = |timeout| Watch::new(Stop::default(), timeout);
+        assert!(watch(Duration::from_hours(1)).check().is_ok());
+        let late = watch(Duration::ZERO);
+        std::thread::sleep(Duration::from_millis(1));
+        assert_eq!(late.check().unwrap_err().code, Code::Deadline);
+        let told = watch(Duration::from_hours(1));
+        told.stop.request(Fault::new(Code::Cancelled));
+        assert_eq!(told.check().unwrap_err().code, Code::Cancelled);
+    }
+}
