@@ -92,13 +92,19 @@ impl JournalReader {
         Ok(())
     }
 
-    /// Files of the store that any other run names.
+    /// Files of the store that any other run stands on: of a finished one only the results of its jobs.
     pub(crate) fn stored_of_others(&self, run: i64) -> Result<HashSet<Digest>, Fault> {
-        let query = "SELECT seq, at, body, NULL FROM events WHERE run != ?1";
         let mut stored = HashSet::new();
-        self.each_row(query, params![run], |record| {
-            stored.extend(record.event.stored().into_iter().map(|(digest, _)| digest));
-        })?;
+        for other in self.runs()?.into_iter().filter(|other| other.id != run) {
+            let is_needed = |event: &Event| {
+                other.finished_at.is_none() || matches!(event, Event::JobCompleted { .. })
+            };
+            self.each(other.id, |record| {
+                if is_needed(&record.event) {
+                    stored.extend(record.event.stored().into_iter().map(|(digest, _)| digest));
+                }
+            })?;
+        }
         Ok(stored)
     }
 

@@ -258,6 +258,8 @@ mod tests {
         let run = journal.run();
         assert!(reader.stored_of_others(run).unwrap().is_empty());
         assert!(reader.stored_of_others(run + 1).unwrap().contains(&sha256));
+        journal.finish_run().unwrap();
+        assert!(reader.stored_of_others(run + 1).unwrap().is_empty());
     }
 
     #[test]
