@@ -189,6 +189,24 @@ impl Event {
         }
     }
 
+    /// The attempt that ended with this event.
+    pub fn ended_attempt(&self) -> Option<&AttemptId> {
+        match self {
+            Self::AttemptSucceeded { attempt, .. }
+            | Self::CutSucceeded { attempt, .. }
+            | Self::AttemptFailed { attempt, .. }
+            | Self::AttemptReturned { attempt } => Some(attempt),
+            Self::JobAccepted { .. }
+            | Self::ChunksPlanned { .. }
+            | Self::AttemptStarted { .. }
+            | Self::StopRequested { .. }
+            | Self::JobCompleted { .. }
+            | Self::JobFailed { .. }
+            | Self::JobCancelled { .. }
+            | Self::ResultPublished { .. } => None,
+        }
+    }
+
     /// Where a job ended with this event: why without a result, if it has none.
     pub fn ending(&self) -> Option<Option<&Fault>> {
         match self {

@@ -148,6 +148,19 @@ pub enum Collect {
     None,
 }
 
+/// Whether the results of a job's attempts are kept, and may be those of earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Caching {
+    /// Everything runs, and nothing is kept.
+    #[default]
+    Off,
+    /// What ran before, with the same component on the same bytes with the same parameters, does not run again.
+    Use,
+    /// Everything runs, and what it makes takes the place of what was kept.
+    Renew,
+}
+
 /// Limits as asked for; what is not stated comes from the job type, then from the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LimitsRequest {
@@ -252,6 +265,8 @@ pub struct JobRequest {
     pub overlap: Option<Overlap>,
     /// How outputs become one result; not stated: by the handler's own collector if it has one, else joined.
     pub collect: Option<Collect>,
+    /// Whether the results of earlier attempts may be taken; not stated: from the job type, else they may not.
+    pub cache: Option<bool>,
     /// Chunks run back to back on one reservation; `None` lets the scheduler choose.
     pub batch: Option<u32>,
     /// It starts once these jobs of the same submission have completed; those whose results it works on need not be named.
@@ -288,6 +303,7 @@ impl JobRequest {
             chunking: None,
             overlap: None,
             collect: None,
+            cache: None,
             batch: None,
             after: Vec::new(),
             priority: 0,
@@ -460,6 +476,9 @@ pub struct JobSpec {
     /// How outputs become one result, if the job says so.
     #[serde(default)]
     pub collect: Option<Collect>,
+    /// Whether the results of earlier attempts may be taken.
+    #[serde(default)]
+    pub cache: Caching,
     /// Chunks run back to back on one reservation; `None` lets the scheduler choose.
     pub batch: Option<u32>,
     /// It starts once these jobs have completed.

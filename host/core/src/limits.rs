@@ -68,6 +68,12 @@ pub struct Usage {
     pub output_bytes: ByteSize,
     /// Calls out of the sandbox that were denied for want of a grant.
     pub calls_denied: u32,
+    /// True where nothing ran: the result is that of an earlier attempt.
+    #[serde(default)]
+    pub is_cached: bool,
+    /// True where the handler asked which chunk of how many it works on: its result may depend on that.
+    #[serde(default)]
+    pub asked_place: bool,
     /// What recognition of speech took, beside everything above.
     #[serde(default)]
     pub speech: SpeechUsage,

@@ -111,6 +111,10 @@ fn job() -> Json {
             "description": "how outputs become one result; not stated: by the handler's own collector if it has one, else `concat`",
             "enum": ["handler", "concat", "json-array", "files", "none", null],
         },
+        "cache": {
+            "description": "whether what ran before, with the same component on the same bytes with the same parameters, is taken instead of run again; not stated: as the job type says, else `false`",
+            "type": ["boolean", "null"],
+        },
         "priority": {
             "description": "higher goes first, within the tenant; 0 unless stated",
             "type": ["integer", "null"],

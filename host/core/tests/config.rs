@@ -11,7 +11,7 @@ use pframe_core::config::{
 };
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{JobId, TaskName, TenantName};
-use pframe_core::job::{Boundary, Chunking, Grant, InputRequest, JobRequest};
+use pframe_core::job::{Boundary, Caching, Chunking, Grant, InputRequest, JobRequest};
 use pframe_core::policy::{Backoff, RetryPolicy};
 use pframe_core::units::{ByteSize, CpuCores};
 
@@ -108,6 +108,7 @@ fn every_value_remembers_where_it_came_from() {
         storage.tasks_dir = (none)  # default
         storage.task_store = (chosen by the host)  # default
         storage.component_bytes_max = 256 MiB  # default
+        storage.result_cache_bytes_max = 4 GiB  # default
         storage.stdin_bytes_max = 1 GiB  # default
         storage.retention.age = 30days  # default
         storage.retention.bytes = 10 GiB  # default
@@ -408,6 +409,20 @@ fn what_a_job_states_wins() {
     assert_eq!(resolved.limits.timeout, Duration::from_secs(7));
     assert_eq!(resolved.requirements.cpu, CpuCores(500));
     assert_eq!(resolved.requirements.gpu_memory, ByteSize(1_000_000_000));
+}
+
+#[test]
+fn results_are_taken_again_only_where_job_or_job_type_say_so() {
+    let config = load("job_types: { kept: { cache: true }, other: { cache: false } }");
+    let check = |task: &str, stated: Option<bool>, expect: Caching| {
+        let request = JobRequest { cache: stated, ..job(task) };
+        assert_eq!(config.resolve(&request).unwrap().cache, expect, "{task}, {stated:?}");
+    };
+    check("unheard-of", None, Caching::Off);
+    check("unheard-of", Some(true), Caching::Use);
+    check("kept", None, Caching::Use);
+    check("kept", Some(false), Caching::Off);
+    check("other", None, Caching::Off);
 }
 
 #[test]

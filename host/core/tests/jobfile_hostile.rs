@@ -229,7 +229,7 @@ fn j11_a_typo_gets_a_suggestion_and_a_stranger_its_home() {
               advice: write `chunking: { strategy: size, size: … }`
             jobs.yaml:8:5: error[PF101]: unknown key `colour`
               in: jobs[0]
-              advice: a job has `id`, `task_type`, `input_data`, `parameters`, `chunking`, `collect`, `priority`, `tenant`, `timeout`, `deadline`, `max_retries`, `retry_count`, `on_failure`, `max_failed_chunks`, `limits`, `grants`, `resource_requirements`, `output`, `depends_on`"#]],
+              advice: a job has `id`, `task_type`, `input_data`, `parameters`, `chunking`, `collect`, `cache`, `priority`, `tenant`, `timeout`, `deadline`, `max_retries`, `retry_count`, `on_failure`, `max_failed_chunks`, `limits`, `grants`, `resource_requirements`, `output`, `depends_on`"#]],
     );
 }
 
@@ -424,7 +424,7 @@ fn j21_hostile_words_are_inert_and_escaped_when_told() {
         &expect![[r#"
             jobs.yaml:6:5: error[PF101]: unknown key `\u{1b}[31m\u{202e}{}%n`
               in: jobs[0]
-              advice: a job has `id`, `task_type`, `input_data`, `parameters`, `chunking`, `collect`, `priority`, `tenant`, `timeout`, `deadline`, `max_retries`, `retry_count`, `on_failure`, `max_failed_chunks`, `limits`, `grants`, `resource_requirements`, `output`, `depends_on`
+              advice: a job has `id`, `task_type`, `input_data`, `parameters`, `chunking`, `collect`, `cache`, `priority`, `tenant`, `timeout`, `deadline`, `max_retries`, `retry_count`, `on_failure`, `max_failed_chunks`, `limits`, `grants`, `resource_requirements`, `output`, `depends_on`
             jobs.yaml:7:5: error[PF101]: unknown key `id2`
               in: jobs[0]
               advice: did you mean `id`?"#]],

@@ -197,6 +197,7 @@ impl input::HostChunk for Capabilities {
     }
 
     fn index(&mut self, chunk: Resource<ChunkHandle>) -> wasmtime::Result<u32> {
+        self.asked_place = true;
         match self.table.get(&chunk)?.attempt.step {
             Step::Run(index) => Ok(index),
             Step::Cut | Step::Collect => {
@@ -206,6 +207,7 @@ impl input::HostChunk for Capabilities {
     }
 
     fn count(&mut self, chunk: Resource<ChunkHandle>) -> wasmtime::Result<u32> {
+        self.asked_place = true;
         Ok(self.table.get(&chunk)?.count)
     }
 

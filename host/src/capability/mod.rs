@@ -145,6 +145,8 @@ pub(crate) struct Capabilities {
     pub(crate) progress: Box<dyn progress::Progress>,
     /// Recognition of speech.
     pub(crate) speech: Speech,
+    /// True once it asked which chunk of how many it works on.
+    pub(crate) asked_place: bool,
     /// Bytes of input handed over so far.
     pub(crate) input_bytes: u64,
     /// True from a call of the guest until it is charged as fuel.
@@ -182,6 +184,7 @@ impl Capabilities {
             output,
             progress,
             speech,
+            asked_place: false,
             input_bytes: 0,
             has_called: false,
             uncharged_bytes: 0,

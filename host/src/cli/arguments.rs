@@ -58,6 +58,9 @@ pub(super) enum Command {
     Transcribe(TranscribeArguments),
     /// Run jobs for the program that starts this one: JSON-RPC 2.0 on stdin and stdout, a message a line
     Serve(ServeArguments),
+    /// Look at results that are kept for jobs with `cache: true`, or remove them
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Look at models for speech recognition, or add and remove them
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -192,6 +195,9 @@ pub(super) struct RunArguments {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) show: ShowFlags,
+    /// Run everything, also what jobs with `cache: true` would take from the cache; its results are kept as the newer ones
+    #[arg(long)]
+    pub(super) no_cache: bool,
     /// Fall back to `threads` where the configured scheduler does not exist yet
     #[arg(long)]
     pub(super) fallback: bool,
@@ -265,6 +271,18 @@ impl TranscribeArguments {
             show,
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CacheCommand {
+    /// Show how much each tenant holds
+    Show(JsonFlag),
+    /// Remove all kept results, or those of one tenant
+    Clear {
+        /// Only those of this tenant
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

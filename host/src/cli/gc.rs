@@ -44,6 +44,7 @@ pub(super) fn gc(porch: &Porch, arguments: &GcArguments) -> Result<ExitCode, Fai
             "components",
             sweep.components(&porch.state_dir, &union(kept().map(|run| &run.components))),
         ),
+        ("cached", sweep.cached(&porch.state_dir, retention.age)),
         ("artefacts", sweep.artefacts(&porch.cache_dir, retention.age)),
         ("leftovers", sweep.leftovers(&porch.state_dir, &porch.cache_dir)),
     ];

@@ -4,6 +4,7 @@
 //! Never: decides anything about jobs.
 
 mod arguments;
+mod cache;
 mod call;
 mod cancel;
 mod check;
@@ -114,6 +115,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Config(ConfigCommand::Show(flag)) => config::show(&porch()?, *flag),
         Command::Transcribe(command) => transcribe::transcribe(porch()?, command),
         Command::Serve(command) => serve::serve(porch()?, command),
+        Command::Cache(command) => cache::cache(&porch()?, command),
         Command::Models(command) => models::models(&porch()?, command),
         Command::Machine(flag) => machine::machine(&porch()?, *flag),
         Command::Schema => schema::schema(),

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pframe_core::job::{Chunking, Collect, JobSpec, Overlap, Slice, SourcePlace};
+use pframe_core::job::{Caching, Chunking, Collect, Grant, JobSpec, Overlap, Slice, SourcePlace};
 use pframe_core::policy::{Backoff, OnFailure, Tolerance};
 use pframe_core::resources::Capacity;
 use pframe_core::tasktype::TaskType;
@@ -103,6 +103,10 @@ impl<'a> Outlook<'a> {
             None => "stdout",
         };
         lines.push(format!("  result     {result}"));
+        if self.spec.cache != Caching::Off {
+            lines.push("  cache      what ran before on the same bytes is taken".into());
+            lines.extend(unseen(&self.spec.grants).map(|it| format!("  note: {it}")));
+        }
         lines.extend(grants_remark(spec, &self.described).map(|it| format!("  note: {it}")));
         if let Some(asked) = self.gpu_dropped {
             lines.push(format!(
@@ -211,6 +215,7 @@ impl<'a> Outlook<'a> {
             "cuts": self.info.as_ref().map(|info| info.cuts),
             "overlap": self.spec.overlap,
             "collect": self.spec.collector(),
+            "cache": self.spec.cache,
             "collects": self.info.as_ref().map(|info| info.collects),
             "sources": self.spec.inputs.len(),
             "input_bytes": self.input_bytes(),
@@ -232,6 +237,20 @@ impl<'a> Outlook<'a> {
             "depends_on": self.spec.after,
         })
     }
+}
+
+/// What a handler may work with, and nobody looks at before an earlier result is taken.
+fn unseen(grants: &[Grant]) -> Option<String> {
+    let is_unseen = |grant: &&Grant| match grant {
+        Grant::Clock | Grant::Random | Grant::Directory(_) | Grant::Http(_) => true,
+        Grant::Env(_) | Grant::Speech | Grant::Model(_) | Grant::S3(_) => false,
+    };
+    let unseen: Vec<_> =
+        grants.iter().filter(is_unseen).map(|grant| format!("`{grant}`")).collect();
+    (!unseen.is_empty()).then(|| {
+        let unseen = unseen.join(", ");
+        format!("an earlier result is taken whatever {unseen} would say now")
+    })
 }
 
 /// One line for each reason, with the interfaces it is about.

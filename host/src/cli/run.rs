@@ -24,7 +24,18 @@ use crate::reporter::told::say;
 
 pub(super) fn run(porch: &Porch, arguments: &RunArguments) -> Result<ExitCode, Failure> {
     porch.check_scheduler(arguments.fallback)?;
-    go(porch, &jobs::read(&arguments.file)?, &arguments.show, Watched::Chunks)
+    let jobs = jobs::read(&arguments.file)?;
+    let kept = if arguments.no_cache { Kept::Renewed } else { Kept::Taken };
+    go(porch, &jobs, &arguments.show, Watched::Chunks, kept)
+}
+
+/// What becomes of results that are kept from earlier runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Jobs that want them take them.
+    Taken,
+    /// Nobody takes them, and newer ones take their place.
+    Renewed,
 }
 
 /// Runs jobs to their end, wherever they came from.
@@ -33,12 +44,16 @@ pub(super) fn go(
     jobs: &Jobs,
     flags: &ShowFlags,
     watched: Watched,
+    kept: Kept,
 ) -> Result<ExitCode, Failure> {
     let builder = with_stdin(porch.engine(), Some(&jobs.path))
         .state_dir(&porch.state_dir)
         .base_dir(&jobs.base_dir);
     let mut prepared = builder.prepare()?;
-    let planned = jobs::plan(porch, jobs, prepared.workbench())?;
+    let mut planned = jobs::plan(porch, jobs, prepared.workbench())?;
+    if kept == Kept::Renewed {
+        planned.iter_mut().for_each(Planned::renew);
+    }
     let watched = match watched {
         Watched::Chunks => session::Progress::Chunks,
         Watched::Speech(length) => session::Progress::Speech(length(&planned)),

@@ -158,7 +158,11 @@ fn inputs(job: &JobReport) -> String {
 
 fn chunks(job: &JobReport) -> String {
     let mut words = vec![format!("{} of {} done", job.chunks_done, job.chunks)];
-    for (count, word) in [(job.chunks_failed, "failed"), (job.chunks_stopped, "stopped")] {
+    for (count, word) in [
+        (job.chunks_cached, "from the cache"),
+        (job.chunks_failed, "failed"),
+        (job.chunks_stopped, "stopped"),
+    ] {
         if count > 0 {
             words.push(format!("{count} {word}"));
         }

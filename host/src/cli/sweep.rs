@@ -13,6 +13,7 @@ use pframe_core::ids::Digest;
 use pframe_core::units::Timestamp;
 
 use super::failure::Failure;
+use crate::data::cache;
 
 /// A temporary file of the shared cache is left over once it is this old; a younger one may be in use.
 const LEFTOVER_AGE: Duration = Duration::from_hours(1);
@@ -85,6 +86,20 @@ impl Sweep {
         self.each(&state_dir.join("components"), |entry| is_unreferenced(entry, kept))
     }
 
+    /// Kept results that were not taken for long; the work is done again when it is asked for.
+    pub(super) fn cached(&mut self, state_dir: &Path, age: Duration) -> Tally {
+        let now = self.wall();
+        let mut tally = Tally::default();
+        for tenant in entries(&state_dir.join(cache::FOLDER)) {
+            for folder in entries(&tenant.path()) {
+                let part = self.each(&folder.path(), |entry| is_older(entry, now, age));
+                tally.count += part.count;
+                tally.bytes += part.bytes;
+            }
+        }
+        tally
+    }
+
     /// Compiled components that were made long ago; they are compiled again when needed.
     pub(super) fn artefacts(&mut self, cache_dir: &Path, age: Duration) -> Tally {
         self.in_artefacts(cache_dir, age, |name| {
@@ -111,20 +126,21 @@ impl Sweep {
         age: Duration,
         is_meant: impl Fn(&str) -> bool,
     ) -> Tally {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_micros(self.now.0);
-        let is_old = |entry: &DirEntry| {
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            modified.is_ok_and(|at| now.duration_since(at).is_ok_and(|since| since > age))
-        };
+        let now = self.wall();
         let mut tally = Tally::default();
         let folders = entries(cache_dir).filter(|entry| name_of(entry).starts_with("artefacts-"));
         for folder in folders {
-            let part =
-                self.each(&folder.path(), |entry| is_meant(&name_of(entry)) && is_old(entry));
+            let part = self.each(&folder.path(), |entry| {
+                is_meant(&name_of(entry)) && is_older(entry, now, age)
+            });
             tally.count += part.count;
             tally.bytes += part.bytes;
         }
         tally
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_micros(self.now.0)
     }
 
     /// Removes the entries of a folder that `is_meant`.
@@ -170,6 +186,11 @@ fn bytes_of(entry: &DirEntry) -> u64 {
 
 fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> + use<> {
     std::fs::read_dir(folder).into_iter().flatten().flatten()
+}
+
+fn is_older(entry: &DirEntry, now: SystemTime, age: Duration) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|at| now.duration_since(at).is_ok_and(|since| since > age))
 }
 
 fn name_of(entry: &DirEntry) -> String {
@@ -225,6 +246,16 @@ mod tests {
         assert!(!root.join(format!("results/02/{lost}")).exists());
         assert!(root.join("results/notes.txt").exists() && root.join("logs/2/a/0#1").exists());
         assert!(!root.join("logs/1").exists());
+    }
+
+    #[test]
+    fn kept_results_go_by_age() {
+        let state = tempfile::tempdir().unwrap();
+        write(state.path(), &format!("cache/acme/01/{}", Digest([1; 32])));
+        let in_an_hour = super::super::times::now().after(Duration::from_hours(1));
+        let mut sweep = Sweep::new(Mode::Remove, in_an_hour);
+        assert_eq!(sweep.cached(state.path(), Duration::from_hours(2)).count, 0);
+        assert_eq!(sweep.cached(state.path(), Duration::from_mins(10)).count, 1);
     }
 
     #[test]

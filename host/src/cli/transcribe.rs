@@ -22,7 +22,7 @@ use super::arguments::TranscribeArguments;
 use super::failure::Failure;
 use super::jobs::Jobs;
 use super::porch::Porch;
-use super::run::{Watched, go};
+use super::run::{Kept, Watched, go};
 use super::shipped::shipped;
 use crate::engine::Planned;
 use crate::recogniser::{Models, POCKETSPHINX};
@@ -54,7 +54,7 @@ pub(super) fn transcribe(
         None => default_model(&porch)?,
     };
     let jobs = jobs(arguments, &model)?;
-    go(&porch, &jobs, &arguments.show, Watched::Speech(length))
+    go(&porch, &jobs, &arguments.show, Watched::Speech(length), Kept::Taken)
 }
 
 /// The best that is there for somebody who asked for none.

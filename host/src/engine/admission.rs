@@ -12,7 +12,8 @@ use pframe_core::dependencies::{self, Tangle};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::JobId;
 use pframe_core::job::{
-    Chunking, Collect, JobRequest, JobSpec, STANDARD_STREAM, Slice, Source, SourcePlace, TaskRef,
+    Caching, Chunking, Collect, JobRequest, JobSpec, STANDARD_STREAM, Slice, Source, SourcePlace,
+    TaskRef,
 };
 use pframe_core::tasktype::{TaskType, Violation};
 use pframe_core::units::{ByteSize, Timestamp};
@@ -40,6 +41,15 @@ pub struct Planned {
     /// Its chunks; `None` where they are found when the job runs: by the handler's own chunker, or because its input is the
     /// result of another job.
     pub chunks: Option<Arc<[Slice]>>,
+}
+
+impl Planned {
+    /// Runs everything, whatever results are kept of earlier runs.
+    pub fn renew(&mut self) {
+        if self.spec.cache == Caching::Use {
+            Arc::make_mut(&mut self.spec).cache = Caching::Renew;
+        }
+    }
 }
 
 /// Checks and measures a job. Relative paths count from `base`. Graphics memory is asked for only
@@ -102,6 +112,7 @@ pub(super) fn plan(
         chunking: resolved.chunking,
         overlap: resolved.overlap,
         collect: request.collect,
+        cache: resolved.cache,
         batch: resolved.batch,
         after: request.dependencies().into(),
         dependents: 0,

@@ -25,10 +25,12 @@ use super::recovery::{State, Work, recover};
 use super::run::{Engine, Shared};
 use super::workbench::Workbench;
 use crate::capability::progress::ProgressBoard;
+use crate::data::cache::ResultCache;
 use crate::data::stdin::{Stdin, Stream};
 use crate::data::web::{Granted, StoreSettings, Web};
 use crate::executor::{
-    Directories, Executor, ProcessExecutor, Site, ThreadExecutor, Views, WorkerProgram,
+    CachingExecutor, Directories, Executor, ProcessExecutor, Site, ThreadExecutor, Views,
+    WorkerProgram,
 };
 use crate::inbox::Inbox;
 use crate::inference::{Inference, InferenceSettings};
@@ -294,7 +296,17 @@ impl Prepared {
             environment: builder.environment,
             inbox: Arc::clone(&inbox),
         };
-        let executor = executor(site, &workbench, builder.worker_program.take())?;
+        let site = Arc::new(site);
+        let hands = hands(&site, &workbench, builder.worker_program.take())?;
+        let executor: Box<dyn Executor> = match &builder.state_dir {
+            Some(state_dir) => {
+                let bytes_max = workbench.config.storage.result_cache_bytes_max;
+                let cache = ResultCache::of_state(state_dir, bytes_max);
+                let workers = workbench.workers as usize;
+                Box::new(CachingExecutor::start(&site, cache, hands, workers)?)
+            }
+            None => hands,
+        };
         let clock = Clock::start(state.newest);
         let (scheduler, recovered) =
             recover(&state.records, scheduler_settings(&workbench), clock, &workbench, &ledger)?;
@@ -346,14 +358,14 @@ fn granted(config: &Config) -> BTreeMap<TenantName, Granted> {
 }
 
 /// The hands that the configuration asks for.
-fn executor(
-    site: Site,
+fn hands(
+    site: &Arc<Site>,
     workbench: &Workbench,
     worker_program: Option<PathBuf>,
 ) -> Result<Box<dyn Executor>, Fault> {
     let workers = workbench.workers as usize;
     if workbench.config.scheduler != SchedulerKind::Processes {
-        return Ok(Box::new(ThreadExecutor::start(site, workers)?));
+        return Ok(Box::new(ThreadExecutor::start(Arc::clone(site), workers)?));
     }
     let path = worker_program.ok_or_else(|| {
         Fault::new(Code::WorkerUnusable).detail("`EngineBuilder::worker_program` names no program")
@@ -361,7 +373,7 @@ fn executor(
     let isolation = workbench.config.isolation;
     let memory_max = memory_max(&workbench.config);
     let program = WorkerProgram { path, isolation, memory_max };
-    Ok(Box::new(ProcessExecutor::start(site, program, workers * WARM_PER_WORKER)?))
+    Ok(Box::new(ProcessExecutor::start(Arc::clone(site), program, workers * WARM_PER_WORKER)?))
 }
 
 /// The most memory that an attempt can be granted.

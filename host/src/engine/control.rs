@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pframe_core::event::{Event, Record};
 use pframe_core::fault::{Code, Fault};
-use pframe_core::ids::{AttemptId, JobId, TenantName};
+use pframe_core::ids::{JobId, TenantName};
 use pframe_core::job::{JobSpec, Slice};
 use pframe_core::scheduler::{Decision, Message, Scheduler};
 use pframe_core::units::Timestamp;
@@ -183,9 +183,7 @@ impl Control {
     fn carry_out(&mut self, now: Timestamp, decision: Decision) -> Result<(), End> {
         let records = self.number(now, decision.events);
         self.journal.append(&records).map_err(End::Broken)?;
-        for attempt in records.iter().filter_map(|record| ended_attempt(&record.event)) {
-            self.executor.forget(attempt);
-        }
+        self.executor.recorded(&records);
         for command in decision.commands {
             self.executor.obey(command);
         }
@@ -201,22 +199,5 @@ impl Control {
         let first = self.last_seq + 1;
         self.last_seq += events.len() as u64;
         (first..).zip(events).map(|(seq, event)| Record { seq, at, event }).collect()
-    }
-}
-
-fn ended_attempt(event: &Event) -> Option<&AttemptId> {
-    match event {
-        Event::AttemptSucceeded { attempt, .. }
-        | Event::CutSucceeded { attempt, .. }
-        | Event::AttemptFailed { attempt, .. }
-        | Event::AttemptReturned { attempt } => Some(attempt),
-        Event::JobAccepted { .. }
-        | Event::ChunksPlanned { .. }
-        | Event::AttemptStarted { .. }
-        | Event::StopRequested { .. }
-        | Event::JobCompleted { .. }
-        | Event::JobFailed { .. }
-        | Event::JobCancelled { .. }
-        | Event::ResultPublished { .. } => None,
     }
 }

@@ -9,8 +9,9 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use pframe_core::fault::Fault;
+use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{JobId, TaskName, TenantName};
+use pframe_core::job::Caching;
 use pframe_core::report::{JobReport, Totals};
 use pframe_core::resources::Capacity;
 use pframe_core::scheduler::{Decision, Message};
@@ -161,6 +162,10 @@ impl Engine {
     /// Submits a job that was planned before.
     pub fn submit_planned(&self, planned: Planned) -> Result<JobHandle, Fault> {
         let Planned { spec, chunks } = planned;
+        if spec.cache != Caching::Off && self.shared.run.is_none() {
+            let detail = "`cache: true` needs a state directory, which this engine does not have";
+            return Err(Fault::new(Code::JobFile).detail(detail));
+        }
         self.shared.workbench.stdin.adopt(&spec.inputs, &self.shared.results)?;
         self.shared.ledger.open(&spec.id)?;
         let handle = self.handle(&spec.id).expect("its place was opened just now");
@@ -260,8 +265,7 @@ impl Engine {
         self.shared.inbox.tell(Mail::FinishRun(answer));
         // Where nobody answers, the loop has ended, and said why.
         finished.recv().unwrap_or_else(|_| {
-            let code = pframe_core::fault::Code::StateUnusable;
-            Err(Fault::new(code).detail("the journal failed before"))
+            Err(Fault::new(Code::StateUnusable).detail("the journal failed before"))
         })
     }
 }

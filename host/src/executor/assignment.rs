@@ -267,7 +267,8 @@ pub(super) fn files(site: &Site, job: &JobSpec) -> Result<Files, Fault> {
     Ok(Files { scratch, directories: site.directories.open(&job.grants)? })
 }
 
-fn variable(site: &Site, name: &str) -> Result<String, Fault> {
+/// The value of an environment variable that was granted.
+pub(super) fn variable(site: &Site, name: &str) -> Result<String, Fault> {
     site.environment.get(name).cloned().ok_or_else(|| {
         Fault::new(Code::GrantRefused)
             .detail(format!("`env: {name}`: the host has no such variable"))

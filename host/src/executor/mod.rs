@@ -5,6 +5,7 @@
 
 mod assignment;
 mod batch;
+mod cached;
 mod collecting;
 mod cutting;
 mod directories;
@@ -19,6 +20,7 @@ mod sent;
 mod speech;
 mod threads;
 
+pub(crate) use cached::CachingExecutor;
 pub(crate) use cutting::cut;
 pub(crate) use directories::{Directories, Views};
 pub(crate) use logs::LogStore;
@@ -30,9 +32,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pframe_core::event::Output;
+use pframe_core::event::{Output, Record};
 use pframe_core::fault::{Code, Fault};
-use pframe_core::ids::AttemptId;
 use pframe_core::job::{Collect, JobSpec};
 use pframe_core::scheduler::Command;
 use tokio::runtime::Runtime;
@@ -59,8 +60,8 @@ pub(crate) trait Executor: Send {
     /// Ends every attempt as soon as possible; they are reported as taken back.
     fn stop_all(&mut self);
 
-    /// The scheduler has heard how this attempt ended.
-    fn forget(&mut self, attempt: &AttemptId);
+    /// Sees what was recorded in this turn, before what follows from it is ordered: how attempts ended, among others.
+    fn recorded(&mut self, records: &[Record]);
 }
 
 /// How long a result may take to be sent away.

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pframe_core::config::Isolation;
+use pframe_core::event::Record;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{AttemptId, Digest, TenantName};
 use pframe_core::scheduler::{Batch, Command, Message, Outcome, Start};
@@ -51,7 +52,7 @@ pub(super) struct Assigned {
 
 /// What all drivers share.
 pub(super) struct Floor {
-    pub(super) site: Site,
+    pub(super) site: Arc<Site>,
     pub(super) program: WorkerProgram,
     /// Workers that wait, the one that waits longest first.
     idle: Mutex<VecDeque<Post>>,
@@ -119,7 +120,7 @@ pub(crate) struct ProcessExecutor {
 impl ProcessExecutor {
     /// Workers start when they are needed; `warm_max` of them stay when they are not.
     pub(crate) fn start(
-        site: Site,
+        site: Arc<Site>,
         program: WorkerProgram,
         warm_max: usize,
     ) -> Result<Self, Fault> {
@@ -243,8 +244,10 @@ impl Executor for ProcessExecutor {
         }
     }
 
-    fn forget(&mut self, attempt: &AttemptId) {
-        self.stops.remove(attempt);
+    fn recorded(&mut self, records: &[Record]) {
+        for attempt in records.iter().filter_map(|record| record.event.ended_attempt()) {
+            self.stops.remove(attempt);
+        }
     }
 }
 

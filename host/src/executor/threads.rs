@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pframe_core::event::Record;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::AttemptId;
 use pframe_core::scheduler::{Batch, Command, Start};
@@ -29,7 +30,7 @@ pub(crate) struct ThreadExecutor {
 
 impl ThreadExecutor {
     /// Starts `workers` guest threads.
-    pub(crate) fn start(site: Site, workers: usize) -> Result<Self, Fault> {
+    pub(crate) fn start(site: Arc<Site>, workers: usize) -> Result<Self, Fault> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers.max(1))
             .thread_name("pframe-guest")
@@ -38,7 +39,7 @@ impl ThreadExecutor {
             .build()
             .map_err(|error| Fault::new(Code::StateUnusable).detail(format!("threads: {error}")))?;
         let (runtime, publishers) = (Some(runtime), Some(publishers()?));
-        Ok(Self { site: Arc::new(site), runtime, publishers, stops: HashMap::new() })
+        Ok(Self { site, runtime, publishers, stops: HashMap::new() })
     }
 
     fn runtime(&self) -> &Runtime {
@@ -79,8 +80,10 @@ impl Executor for ThreadExecutor {
         }
     }
 
-    fn forget(&mut self, attempt: &AttemptId) {
-        self.stops.remove(attempt);
+    fn recorded(&mut self, records: &[Record]) {
+        for attempt in records.iter().filter_map(|record| record.event.ended_attempt()) {
+            self.stops.remove(attempt);
+        }
     }
 }
 

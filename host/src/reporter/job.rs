@@ -17,6 +17,7 @@ pub(crate) fn job_json(job: &JobReport) -> Value {
         "state": job.state(),
         "chunks": job.chunks,
         "chunks_done": job.chunks_done,
+        "chunks_cached": job.chunks_cached,
         "chunks_failed": job.chunks_failed,
         "attempts": job.attempts,
         "attempts_running": job.running(),

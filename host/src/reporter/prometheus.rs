@@ -60,6 +60,8 @@ impl Snapshot {
         page.counters(("job_failures", "Jobs that ended without a result"), &totals.job_faults)?;
         page.counter("chunks_planned", "Chunks of all jobs", totals.chunks)?;
         page.counter("chunks_done", "Chunks that succeeded", totals.chunks_done)?;
+        let cached = "Chunks whose result was there already";
+        page.counter("chunks_cached", cached, totals.chunks_cached)?;
         page.counter("chunks_failed", "Chunks that failed for good", totals.chunks_failed)?;
         let wait = ("queue_wait", "From a job's acceptance to its first attempt");
         page.seconds(wait, &self.figures.queue_wait)
@@ -204,6 +206,9 @@ mod tests {
             # HELP pframe_chunks_done Chunks that succeeded
             # TYPE pframe_chunks_done counter
             pframe_chunks_done_total 2
+            # HELP pframe_chunks_cached Chunks whose result was there already
+            # TYPE pframe_chunks_cached counter
+            pframe_chunks_cached_total 0
             # HELP pframe_chunks_failed Chunks that failed for good
             # TYPE pframe_chunks_failed counter
             pframe_chunks_failed_total 1

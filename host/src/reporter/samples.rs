@@ -9,7 +9,9 @@ use std::time::Duration;
 use pframe_core::event::{AfterFailure, Event, Output, Record};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, JobId, TenantName};
-use pframe_core::job::{Chunking, JobSpec, Requirements, Slice, Source, SourcePlace, TaskRef};
+use pframe_core::job::{
+    Caching, Chunking, JobSpec, Requirements, Slice, Source, SourcePlace, TaskRef,
+};
 use pframe_core::limits::{HttpUsage, Limits, SpeechUsage, Usage};
 use pframe_core::policy::{OnFailure, RetryPolicy};
 use pframe_core::report::{JobReport, Report};
@@ -35,6 +37,7 @@ pub(crate) fn spec(id: &str) -> Arc<JobSpec> {
         chunking: Chunking::None,
         overlap: None,
         collect: None,
+        cache: Caching::Off,
         batch: None,
         after: Arc::default(),
         dependents: 0,
@@ -113,6 +116,8 @@ fn usage() -> Usage {
         input_bytes: ByteSize::mib(150),
         output_bytes: ByteSize::kib(3),
         calls_denied: 0,
+        is_cached: false,
+        asked_place: false,
         speech: SpeechUsage::default(),
         http: HttpUsage::default(),
     }

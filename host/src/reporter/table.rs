@@ -133,10 +133,13 @@ pub(crate) fn shortened(text: &str, width: usize) -> String {
 }
 
 fn chunks(job: &JobReport) -> String {
-    match job.chunks_failed {
-        0 => format!("{}/{}", job.chunks_done, job.chunks),
-        failed => format!("{}/{}, {failed} failed", job.chunks_done, job.chunks),
+    let mut words = vec![format!("{}/{}", job.chunks_done, job.chunks)];
+    for (count, word) in [(job.chunks_failed, "failed"), (job.chunks_cached, "cached")] {
+        if count > 0 {
+            words.push(format!("{count} {word}"));
+        }
     }
+    words.join(", ")
 }
 
 fn wall(job: &JobReport) -> String {

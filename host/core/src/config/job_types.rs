@@ -84,6 +84,7 @@ fn job_type(checker: &mut Checker<'_>, node: &Node) -> Option<JobType> {
             })
             .unwrap_or_default(),
         parameters: own_parameters(checker, fields),
+        cache: checker.optional(fields, "cache", Checker::boolean),
     })
 }
 

@@ -81,6 +81,7 @@ pub(super) const STORAGE: Section = Section {
         "task_store",
         "component_bytes_max",
         "stdin_bytes_max",
+        "result_cache_bytes_max",
         "retention",
     ],
     strangers: &[("temp_storage", "it belongs under `parallel_processing`")],
@@ -122,6 +123,7 @@ pub(super) const JOB_TYPE: Section = Section {
         "limits",
         "timeout",
         "parameters",
+        "cache",
     ],
     strangers: &[
         ("strategy", "did you mean `chunk_strategy`?"),

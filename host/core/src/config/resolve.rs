@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use super::values::{Config, JobType};
 use crate::fault::{Code, Fault};
 use crate::ids::TaskName;
-use crate::job::{Chunking, Grant, JobRequest, Overlap, Requirements};
+use crate::job::{Caching, Chunking, Grant, JobRequest, Overlap, Requirements};
 use crate::jobfile::bounds;
 use crate::limits::Limits;
 use crate::policy::RetryPolicy;
@@ -37,6 +37,8 @@ pub struct Resolved {
     pub grants: Vec<Grant>,
     /// The job's parameters over those of its job type.
     pub parameters: Json,
+    /// Whether the results of earlier attempts may be taken.
+    pub cache: Caching,
 }
 
 /// Whoever states defaults for a job, nearest first.
@@ -77,6 +79,10 @@ impl Config {
             },
             grants: self.grants(job)?,
             parameters: parameters(&job.parameters, &job_type.parameters),
+            cache: match job.cache.or(job_type.cache) {
+                Some(true) => Caching::Use,
+                Some(false) | None => Caching::Off,
+            },
         })
     }
 

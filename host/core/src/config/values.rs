@@ -19,6 +19,10 @@ use crate::units::ByteSize;
 /// has a file.
 pub(super) const STDIN_BYTES_MAX: ByteSize = ByteSize::gib(1);
 
+/// How much of each tenant's results is kept to be taken again, where the configuration says nothing: a morning's work of one
+/// machine, and a small part of its disk.
+pub(super) const RESULT_CACHE_BYTES_MAX: ByteSize = ByteSize::gib(4);
+
 /// The largest component that is accepted where the configuration says nothing: ten times the largest language runtime.
 pub const COMPONENT_BYTES_MAX: ByteSize = ByteSize::mib(256);
 
@@ -237,6 +241,8 @@ pub struct Storage {
     pub component_bytes_max: ByteSize,
     /// How much a job that names `-` as its file reads from stdin.
     pub stdin_bytes_max: ByteSize,
+    /// Bytes of results that are kept for each tenant, to be taken instead of running what made them.
+    pub result_cache_bytes_max: ByteSize,
     /// When `gc` removes what has ended.
     pub retention: Retention,
 }
@@ -278,6 +284,8 @@ pub struct JobType {
     pub requirements: RequirementsRequest,
     /// Parameters that a job may override one by one.
     pub parameters: Map<String, Json>,
+    /// Whether the results of earlier attempts may be taken, where the job states nothing.
+    pub cache: Option<bool>,
 }
 
 /// A directory of this machine that tenants may be granted by its name. Guests find it as `/in/NAME`, and can only read.

@@ -78,6 +78,7 @@ fn details(checker: &mut Checker<'_>, fields: Fields<'_>) -> JobRequest {
         overlap,
         collect: checker
             .optional(fields, "collect", |checker, node| checker.choice(node, COLLECTORS)),
+        cache: checker.optional(fields, "cache", Checker::boolean),
         batch,
         after: checker.optional(fields, "depends_on", names).unwrap_or_default(),
         priority: checker.optional(fields, "priority", priority).unwrap_or(unnamed.priority),

@@ -124,6 +124,8 @@ fn fold(job: &mut JobReport, totals: &mut Totals, event: &Event, at: Timestamp) 
             job.succeed(attempt.step);
             let is_chunk = matches!(attempt.step, Step::Run(_));
             job.chunks_done += u32::from(is_chunk);
+            job.chunks_cached += u32::from(is_chunk && usage.is_cached);
+            totals.chunks_cached += u64::from(is_chunk && usage.is_cached);
             totals.chunks_done += u64::from(is_chunk);
         }
         Event::CutSucceeded { attempt, usage } => {

@@ -43,6 +43,8 @@ pub struct JobReport {
     pub chunks: u32,
     /// Chunks that succeeded.
     pub chunks_done: u32,
+    /// Those of them whose result is that of an earlier attempt, of this run or another.
+    pub chunks_cached: u32,
     /// Chunks that failed for good by themselves.
     pub chunks_failed: u32,
     /// Chunks that ran when the job was stopped.
@@ -99,6 +101,7 @@ impl JobReport {
             changed_at: at,
             chunks: 0,
             chunks_done: 0,
+            chunks_cached: 0,
             chunks_failed: 0,
             chunks_stopped: 0,
             attempts: 0,

@@ -11,7 +11,7 @@ use super::*;
 use crate::event::{AfterFailure, Event, Output, Record};
 use crate::fault::{Code, Fault};
 use crate::ids::{AttemptId, Digest, JobId, TaskName, TenantName};
-use crate::job::{Chunking, JobSpec, Requirements, Slice, TaskRef};
+use crate::job::{Caching, Chunking, JobSpec, Requirements, Slice, TaskRef};
 use crate::limits::{Limits, Usage};
 use crate::policy::{OnFailure, RetryPolicy};
 use crate::state::JobState;
@@ -31,6 +31,7 @@ fn spec(id: &str) -> Arc<JobSpec> {
         chunking: Chunking::None,
         overlap: None,
         collect: None,
+        cache: Caching::Off,
         batch: None,
         after: Arc::default(),
         dependents: 0,

@@ -22,6 +22,8 @@ pub struct Totals {
     pub chunks: u64,
     /// Chunks that succeeded.
     pub chunks_done: u64,
+    /// Those of them whose result is that of an earlier attempt.
+    pub chunks_cached: u64,
     /// Chunks that failed for good.
     pub chunks_failed: u64,
     /// Attempts ordered.

@@ -283,7 +283,10 @@ impl Scheduler {
     fn learn(&mut self, key: Key<Job>, step: Step, running: &Running, usage: &Usage) {
         let home = home(&self.jobs[key]);
         self.queue.settle(home, running.charge, usage.wall);
-        self.queue.components[home.component].learn(step, usage);
+        // What did not run says nothing about how long such work takes, or how much memory.
+        if !usage.is_cached {
+            self.queue.components[home.component].learn(step, usage);
+        }
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pframe_core::ids::{Digest, JobId, TaskName, TenantName};
-use pframe_core::job::{Chunking, JobSpec, Requirements, Slice, Source, SourcePlace, TaskRef};
+use pframe_core::job::{
+    Caching, Chunking, JobSpec, Requirements, Slice, Source, SourcePlace, TaskRef,
+};
 use pframe_core::limits::Limits;
 use pframe_core::policy::{Backoff, OnFailure, RetryPolicy};
 use pframe_core::resources::Capacity;
@@ -31,6 +33,7 @@ pub(crate) fn job(id: &str) -> JobSpec {
         chunking: Chunking::None,
         overlap: None,
         collect: None,
+        cache: Caching::Off,
         batch: None,
         after: Arc::default(),
         dependents: 0,

@@ -136,6 +136,25 @@ fn unstated_memory_is_learned() {
     );
 }
 
+/// What was taken from a cache ran nowhere, and touched no memory.
+#[test]
+fn nothing_is_learned_from_what_did_not_run() {
+    let story = Story::on(4)
+        .job(0, "a", 3, |job| {
+            job.requirements.memory = None;
+            job.limits.memory = ByteSize::gib(3);
+        })
+        .touches(ByteSize::ZERO)
+        .cached();
+    check(story, &expect![[r#"
+        a/0#1       ━━✓
+        a/1#1       ··━━✓
+        a/2#1       ····━━✓
+        a/collect#1 ······━━✓
+        8 s   a completed
+    "#]]);
+}
+
 /// The guest's part is learned, the disk's is not: it is reserved whole.
 #[test]
 fn a_private_disk_is_reserved_beside_what_is_learned() {

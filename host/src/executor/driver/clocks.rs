@@ -47,6 +47,7 @@ impl Driver {
             usage.cpu = share(cpu, usage.cpu.min(cpu), claimed_cpu, count);
             usage.memory_peak = usage.memory_peak.min(sent.start.job.limits.memory);
             usage.queued = queued.saturating_sub(usage.wall);
+            usage.is_cached = false;
             usage.speech = sent.speech.total();
             usage.http = sent.http.total();
             let (start, outcome) = sent.outcome(ending);

@@ -36,6 +36,7 @@ pub(crate) struct Story {
     lasts: BTreeMap<String, u64>,
     fails: BTreeMap<String, Code>,
     memory_peak: ByteSize,
+    is_cached: bool,
     scheduler: Scheduler,
     records: Vec<Record>,
     running: Vec<(Timestamp, Start, Duration)>,
@@ -60,6 +61,7 @@ impl Story {
             lasts: BTreeMap::new(),
             fails: BTreeMap::new(),
             memory_peak: ByteSize::mib(1),
+            is_cached: false,
             records: Vec::new(),
             running: Vec::new(),
             picture: Picture::default(),
@@ -112,6 +114,12 @@ impl Story {
     /// Every attempt touches this much memory.
     pub(crate) fn touches(mut self, memory: ByteSize) -> Self {
         self.memory_peak = memory;
+        self
+    }
+
+    /// Every result is that of an earlier attempt.
+    pub(crate) fn cached(mut self) -> Self {
+        self.is_cached = true;
         self
     }
 
@@ -244,7 +252,8 @@ impl Story {
             (None, Step::Cut) => Outcome::Cuts(common::chunks(2)),
             (None, Step::Run(_) | Step::Collect) => Outcome::Output(Output::inline(*b"out")),
         };
-        let usage = Usage { wall, memory_peak: self.memory_peak, ..Usage::default() };
+        let (memory_peak, is_cached) = (self.memory_peak, self.is_cached);
+        let usage = Usage { wall, memory_peak, is_cached, ..Usage::default() };
         Message::AttemptEnded { attempt, usage, outcome }
     }
 }
