@@ -6,6 +6,7 @@
 pub mod buckets;
 pub mod chunking;
 pub mod config;
+pub mod dead_letters;
 pub mod dependencies;
 pub mod document;
 pub mod event;
@@ -20,6 +21,7 @@ pub mod oci;
 pub mod policy;
 pub mod report;
 pub mod resources;
+pub mod retry;
 pub mod scheduler;
 pub mod schema;
 pub mod state;

@@ -19,6 +19,9 @@ fn live(seed: u64) {
         world.step();
     }
     world.run_dry();
+    if world.take_up() {
+        world.run_dry();
+    }
 }
 
 /// Work of a shape that never comes back leaves nothing behind for good.

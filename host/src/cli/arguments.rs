@@ -35,6 +35,8 @@ pub(super) enum Command {
     Call(CallArguments),
     /// Go on with work that an earlier run left unfinished
     Resume(ResumeArguments),
+    /// Take up again what failed in a run that has ended; what succeeded is not run twice
+    Retry(RetryArguments),
     /// Check a job file and everything it names, without running it
     Check(CheckArguments),
     /// Show what a job file comes to: chunks, limits, requirements, grants
@@ -348,6 +350,20 @@ pub(super) struct CallArguments {
 pub(super) struct ResumeArguments {
     /// The run to go on with; without it all unfinished runs, oldest first
     pub(super) run: Option<i64>,
+    #[command(flatten)]
+    pub(super) show: ShowFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RetryArguments {
+    /// The run; without it the newest
+    pub(super) run: Option<i64>,
+    /// Only what failed, and who waited for it; there is no other way yet
+    #[arg(long, required = true)]
+    pub(super) failed: bool,
+    /// Run the chunks of this task type with another component, such as `word-count=fixed.wasm`
+    #[arg(long = "with", value_name = "TASK=FILE")]
+    pub(super) components: Vec<String>,
     #[command(flatten)]
     pub(super) show: ShowFlags,
 }

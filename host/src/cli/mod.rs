@@ -27,6 +27,7 @@ mod plan;
 mod porch;
 mod print;
 mod resume;
+mod retry;
 mod run;
 mod schema;
 mod selftest;
@@ -103,6 +104,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Run(command) => run::run(&porch()?, command),
         Command::Call(command) => call::call(&porch()?, command),
         Command::Resume(command) => resume::resume(&porch()?, command),
+        Command::Retry(command) => retry::retry(&porch()?, command),
         Command::Check(command) => check::check(&porch()?, command),
         Command::Plan(command) => plan::plan(&porch()?, command),
         Command::Status(command) => status::status(&porch()?, command),

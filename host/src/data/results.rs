@@ -167,6 +167,20 @@ impl ResultStore {
         }
     }
 
+    /// Counts one less, and leaves the file to whoever takes the work up again. What does not outlive this process is removed.
+    pub(crate) fn leave(&self, digest: &Digest) {
+        if self.durability == Durability::Volatile {
+            return self.release(digest);
+        }
+        let mut uses = self.uses();
+        if let Some(count) = uses.counts.get_mut(digest) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                uses.counts.remove(digest);
+            }
+        }
+    }
+
     /// True where another run stands on this file, or that cannot be told: then `gc` removes it in time.
     fn is_others(&self, uses: &Uses, digest: &Digest) -> bool {
         let Some(others) = self.others.get() else { return false };
@@ -396,6 +410,19 @@ mod tests {
         assert!(store.path(&digests[0]).exists());
         store.release(&digests[1]);
         assert!(!store.path(&digests[1]).exists());
+    }
+
+    #[test]
+    fn a_file_that_is_left_stays_until_somebody_else_releases_it() {
+        let (_directory, store) = store();
+        let mut writer = store.writer();
+        writer.write(&vec![7; 100_000]).unwrap();
+        let Finished::Stored { digest, .. } = writer.finish().unwrap() else { panic!("inline") };
+        store.leave(&digest);
+        assert!(store.path(&digest).exists());
+        store.use_once_more(digest);
+        store.release(&digest);
+        assert!(!store.path(&digest).exists());
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Stored outputs that a job needs no longer once it has ended.
 //!
 //! Owns: which files of the results store each unfinished job stands on, stdin among them: a fold of the records.
-//! Never: releases a result that somebody can still ask for: that of a completed job without a file of its own, or of one that
-//! another job works on.
+//! Never: releases a result that somebody can still ask for: that of a completed job without a file of its own, of one that
+//! another job works on, or of a chunk whose job is worth another try.
 
 use std::collections::{HashMap, HashSet};
 
-use pframe_core::event::{Event, Output, Record};
+use pframe_core::event::{AfterFailure, Event, Output, Record};
 use pframe_core::ids::{Digest, JobId};
 use pframe_core::job::{JobSpec, Source};
 
@@ -19,6 +19,8 @@ pub(super) struct Leftovers {
     outputs: HashMap<JobId, Vec<Digest>>,
     /// Jobs whose result goes to a file of its own, until it is there.
     published: HashSet<JobId>,
+    /// Jobs of which a chunk failed for good: what succeeded of them is taken over when they are taken up again.
+    failed: HashSet<JobId>,
     /// Jobs that others depend on, each by a number of its own: an id is free again when its job has ended, while those
     /// that depend on the job still run.
     awaited: HashMap<u64, Awaited>,
@@ -45,6 +47,7 @@ impl Leftovers {
             store,
             outputs: HashMap::new(),
             published: HashSet::new(),
+            failed: HashSet::new(),
             awaited: HashMap::new(),
             numbers: HashMap::new(),
             next_number: 0,
@@ -93,16 +96,16 @@ impl Leftovers {
                     awaited.result = result;
                 }
                 if !self.published.contains(job) {
-                    self.release_all_but(job, result);
+                    self.let_go(job, result);
                 }
             }
-            Event::JobFailed { job, .. } | Event::JobCancelled { job, .. } => {
-                self.leave(job);
-                if let Some(number) = self.numbers.remove(job) {
-                    self.awaited.remove(&number);
-                }
-                self.published.remove(job);
-                self.release_all_but(job, None);
+            Event::JobFailed { job, .. } => {
+                self.failed.insert(job.clone());
+                self.ended_without_result(job);
+            }
+            Event::JobCancelled { job, .. } => {
+                self.failed.remove(job);
+                self.ended_without_result(job);
             }
             Event::ResultPublished { job } => {
                 self.published.remove(job);
@@ -110,7 +113,10 @@ impl Leftovers {
                     awaited.is_published = true;
                     awaited.result
                 });
-                self.release_all_but(job, awaited.flatten());
+                self.let_go(job, awaited.flatten());
+            }
+            Event::AttemptFailed { attempt, then: AfterFailure::GiveUp, .. } => {
+                self.failed.insert(attempt.job.clone());
             }
             Event::ChunksPlanned { .. }
             | Event::AttemptStarted { .. }
@@ -141,6 +147,15 @@ impl Leftovers {
         }
     }
 
+    fn ended_without_result(&mut self, job: &JobId) {
+        self.leave(job);
+        if let Some(number) = self.numbers.remove(job) {
+            self.awaited.remove(&number);
+        }
+        self.published.remove(job);
+        self.let_go(job, None);
+    }
+
     /// The newest job of this id, if others depend on it.
     fn awaited(&mut self, job: &JobId) -> Option<&mut Awaited> {
         self.awaited.get_mut(self.numbers.get(job)?)
@@ -161,11 +176,14 @@ impl Leftovers {
         }
     }
 
-    fn release_all_but(&mut self, job: &JobId, mut kept: Option<Digest>) {
+    /// The job needs nothing any more but its result. What it made stays for `retry`, if chunks of it failed, until `gc`.
+    fn let_go(&mut self, job: &JobId, mut result: Option<Digest>) {
+        let is_taken_up = self.failed.remove(job);
         for digest in self.outputs.remove(job).unwrap_or_default() {
-            match kept == Some(digest) {
-                true => kept = None,
-                false => self.store.release(&digest),
+            match (result == Some(digest), is_taken_up) {
+                (true, _) => result = None,
+                (false, true) => self.store.leave(&digest),
+                (false, false) => self.store.release(&digest),
             }
         }
     }

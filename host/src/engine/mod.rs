@@ -25,7 +25,7 @@ pub(crate) use run::Remote;
 pub use workbench::TaskInfo;
 
 pub(crate) use builder::Prepared;
-pub(crate) use recovery::Work;
+pub(crate) use recovery::{Collecting, Retry, Work};
 pub(crate) use workbench::Workbench;
 
 use pframe_core::event::Record;

@@ -3,12 +3,14 @@
 //! Owns: the state directory of an engine, or what stands for it, and the way from records to a scheduler.
 //! Never: decides what follows from the records; the scheduler does.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use pframe_core::event::Record;
+use pframe_core::event::{Event, Record};
 use pframe_core::fault::{Code, Fault, Origin};
+use pframe_core::ids::{Digest, TaskName};
+use pframe_core::retry::taken_up;
 use pframe_core::scheduler::{Decision, Scheduler, Settings};
 use pframe_core::units::Timestamp;
 
@@ -26,6 +28,25 @@ pub(crate) enum Work {
     Keyed(NewRun),
     /// This unfinished run.
     Run(i64),
+    /// What failed in this finished run, as a new one; or the rest of that, if it was begun before.
+    Retry(Retry),
+}
+
+/// A run to be taken up again.
+#[derive(Debug, Clone)]
+pub(crate) struct Retry {
+    pub(crate) run: i64,
+    /// The job file of that run, for people.
+    pub(crate) file: String,
+    /// Components that take the place of those that failed.
+    pub(crate) components: BTreeMap<TaskName, (Digest, Collecting)>,
+}
+
+/// Whether a component brings its own collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Collecting {
+    Own,
+    Host,
 }
 
 /// What lies on disk, or stands for it.
@@ -60,12 +81,13 @@ impl State {
         let lock = HostLock::take(state_dir)?;
         let mut journal = SqliteJournal::open(state_dir)?;
         let now = Clock::start(Timestamp::default()).now();
+        let results = ResultStore::open_at(&state_dir.join("results"), Durability::Synced)?;
         let records = match work {
+            Some(Work::Retry(retry)) => take_up(&mut journal, retry, &results, now)?,
             Some(Work::Run(run)) => journal.continue_run_id(*run)?,
             Some(Work::Keyed(new)) => go_on(&mut journal, new, now)?,
             None => begin(&mut journal, NewRun::default(), now)?,
         };
-        let results = ResultStore::open_at(&state_dir.join("results"), Durability::Synced)?;
         results.sweep();
         let (directory, run) = (state_dir.to_owned(), journal.run());
         results.shared_with(move || {
@@ -113,6 +135,46 @@ fn go_on(journal: &mut SqliteJournal, new: &NewRun, now: Timestamp) -> Result<Ve
         }
         None => begin(journal, new.clone(), now),
     }
+}
+
+/// The rest of a run that took this one up before, else a new run that does.
+fn take_up(
+    journal: &mut SqliteJournal,
+    retry: &Retry,
+    results: &ResultStore,
+    now: Timestamp,
+) -> Result<Vec<Record>, Fault> {
+    let key = format!("retry of run {}", retry.run);
+    match journal.continue_run(&key)? {
+        Some(records) if retry.components.is_empty() => return Ok(records),
+        Some(_) => {
+            let (old, new) = (retry.run, journal.run());
+            let detail = format!(
+                "run {old} was taken up before, as run {new}, with other components; `pframe-host resume {new}` goes on with it"
+            );
+            return Err(Fault::new(Code::JobFile).detail(detail));
+        }
+        None => {}
+    }
+    let old = journal.continue_run_id(retry.run)?;
+    let mut events = taken_up(&old, |digest| results.path(digest).exists(), now);
+    let mut jobs = 0;
+    for event in &mut events {
+        if let Event::JobAccepted { job } = event {
+            jobs += 1;
+            if let Some((component, collecting)) = retry.components.get(&job.task.name) {
+                let job = Arc::make_mut(job);
+                job.task.component = *component;
+                job.task.collects = *collecting == Collecting::Own;
+            }
+        }
+    }
+    journal.begin_run(NewRun { key, file: retry.file.clone(), jobs }, now)?;
+    let first = journal.last_seq() + 1;
+    let numbered = (first..).zip(events);
+    let records: Vec<_> = numbered.map(|(seq, event)| Record { seq, at: now, event }).collect();
+    journal.append(&records)?;
+    Ok(records)
 }
 
 fn failed_by_the_machine(records: &[Record], jobs: u32) -> bool {

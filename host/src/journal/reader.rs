@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use pframe_core::event::{Event, Record};
+use pframe_core::event::{AfterFailure, Event, Record};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, JobId};
 use pframe_core::units::Timestamp;
@@ -92,18 +92,26 @@ impl JournalReader {
         Ok(())
     }
 
-    /// Files of the store that any other run stands on: of a finished one only the results of its jobs.
+    /// Files of the store that any other run stands on: of a finished one the results of its jobs, and everything of those that
+    /// are worth another try.
     pub(crate) fn stored_of_others(&self, run: i64) -> Result<HashSet<Digest>, Fault> {
         let mut stored = HashSet::new();
         for other in self.runs()?.into_iter().filter(|other| other.id != run) {
-            let is_needed = |event: &Event| {
-                other.finished_at.is_none() || matches!(event, Event::JobCompleted { .. })
-            };
+            let (mut made, mut failed) = (Vec::new(), HashSet::new());
             self.each(other.id, |record| {
-                if is_needed(&record.event) {
-                    stored.extend(record.event.stored().into_iter().map(|(digest, _)| digest));
+                let is_result = matches!(record.event, Event::JobCompleted { .. });
+                for (digest, _) in record.event.stored() {
+                    made.push((record.event.job().clone(), digest, is_result));
+                }
+                if is_failure(&record.event) {
+                    failed.insert(record.event.job().clone());
                 }
             })?;
+            let is_open = other.finished_at.is_none();
+            let needed = made
+                .into_iter()
+                .filter(|(job, _, is_result)| is_open || *is_result || failed.contains(job));
+            stored.extend(needed.map(|(_, digest, _)| digest));
         }
         Ok(stored)
     }
@@ -125,6 +133,14 @@ impl JournalReader {
         });
         rows.map_err(|error| sql(&error))?.collect::<Result<_, _>>().map_err(|error| sql(&error))
     }
+}
+
+/// True where `retry` takes a job up again.
+fn is_failure(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::JobFailed { .. } | Event::AttemptFailed { then: AfterFailure::GiveUp, .. }
+    )
 }
 
 fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {

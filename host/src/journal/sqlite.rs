@@ -201,6 +201,7 @@ mod tests {
     use std::sync::Arc;
 
     use pframe_core::event::{Event, Output};
+    use pframe_core::fault::Code;
     use pframe_core::ids::{AttemptId, Digest, Step};
     use pframe_core::limits::Usage;
     use pframe_core::units::ByteSize;
@@ -260,6 +261,24 @@ mod tests {
         assert!(reader.stored_of_others(run + 1).unwrap().contains(&sha256));
         journal.finish_run().unwrap();
         assert!(reader.stored_of_others(run + 1).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_a_job_made_that_failed_is_stood_on_after_the_run_has_finished() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = SqliteJournal::open(directory.path()).unwrap();
+        journal.begin_run(new_run(), Timestamp(0)).unwrap();
+        let sha256 = Digest([7; 32]);
+        let mut made = succeeded(1, b"");
+        if let Event::AttemptSucceeded { output, .. } = &mut made.event {
+            *output = Output::Stored { size: ByteSize(1), sha256 };
+        }
+        let (job, fault) = ("a".parse().unwrap(), Fault::new(Code::Trap));
+        let failed = Record { seq: 2, at: Timestamp(2), event: Event::JobFailed { job, fault } };
+        journal.append(&[made, failed]).unwrap();
+        journal.finish_run().unwrap();
+        let reader = JournalReader::open(directory.path()).unwrap().unwrap();
+        assert!(reader.stored_of_others(journal.run() + 1).unwrap().contains(&sha256));
     }
 
     #[test]

@@ -127,7 +127,11 @@ fn hear(job: &mut Job, needed: &JobId, end: &End) {
 }
 
 /// The same job with this result in place of the job that made it; where there was nothing to collect, it is empty.
-fn with_result(spec: &Arc<JobSpec>, needed: &JobId, output: Option<&Output>) -> Arc<JobSpec> {
+pub(crate) fn with_result(
+    spec: &Arc<JobSpec>,
+    needed: &JobId,
+    output: Option<&Output>,
+) -> Arc<JobSpec> {
     let is_it = |place: &SourcePlace| matches!(place, SourcePlace::Job(job) if job == needed);
     if !spec.inputs.iter().any(|input| is_it(&input.place)) {
         return Arc::clone(spec);

@@ -37,6 +37,7 @@ mod slab;
 mod start;
 mod tenant;
 
+pub(crate) use depend::with_result;
 pub use explain::{Explanation, Reason};
 pub use fold::Misfit;
 pub use message::{Batch, Command, Decision, Message, Outcome, Reservation, Start, Work};

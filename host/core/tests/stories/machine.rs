@@ -146,13 +146,16 @@ fn nothing_is_learned_from_what_did_not_run() {
         })
         .touches(ByteSize::ZERO)
         .cached();
-    check(story, &expect![[r#"
+    check(
+        story,
+        &expect![[r#"
         a/0#1       ━━✓
         a/1#1       ··━━✓
         a/2#1       ····━━✓
         a/collect#1 ······━━✓
         8 s   a completed
-    "#]]);
+    "#]],
+    );
 }
 
 /// The guest's part is learned, the disk's is not: it is reserved whole.

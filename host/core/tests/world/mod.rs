@@ -16,6 +16,7 @@ use pframe_core::job::{JobSpec, Requirements, Source, SourcePlace};
 use pframe_core::limits::Usage;
 use pframe_core::policy::{OnFailure, Tolerance};
 use pframe_core::resources::Capacity;
+use pframe_core::retry::taken_up;
 use pframe_core::scheduler::{
     Command, Decision, Message, Outcome, Scheduler, Settings, TenantSettings,
 };
@@ -97,6 +98,28 @@ impl World {
             }
         }
         panic!("{} jobs never end", self.scheduler.job_count());
+    }
+
+    /// Takes up what failed in this life, as the beginning of another; false where nothing failed.
+    pub(crate) fn take_up(&mut self) -> bool {
+        let events = taken_up(&self.records, |_| true, self.now);
+        let accepted = |event: &Event| match event {
+            Event::JobAccepted { job } => Some(job.id.clone()),
+            _ => None,
+        };
+        self.jobs = events.iter().filter_map(accepted).collect();
+        (self.laws, self.records) = (Laws::default(), Vec::new());
+        self.awaited.clear();
+        self.ended.clear();
+        for event in events {
+            let record = Record { seq: self.records.len() as u64 + 1, at: self.now, event };
+            self.laws.hear(&record);
+            self.records.push(record);
+        }
+        self.scheduler = Scheduler::replay(self.settings.clone(), &self.records).unwrap();
+        let decision = self.scheduler.recover(self.now);
+        self.obey(decision);
+        !self.jobs.is_empty()
     }
 
     /// Replays the journal without one of its records, and another with two that changed places.
