@@ -27,10 +27,7 @@ pub(crate) fn offer(name: &str, grants: &[Grant], has_disk: bool) -> Offer {
     let has_store = grants.iter().any(|it| matches!(it, Grant::KeyValue(_)));
     match package {
         "pframe:audio" if !has_speech => Offer::Denied("no recognition of speech"),
-        "wasi:keyvalue" if has_store => {
-            Offer::StandIn("the stores granted by `keyvalue`, in memory until the host ends")
-        }
-        "wasi:keyvalue" => Offer::Denied("no key-value store"),
+        "wasi:keyvalue" if !has_store => Offer::Denied("no key-value store"),
         "wasi:sockets" => Offer::Denied("no network"),
         "wasi:http" if has_host => Offer::StandIn("requests to the hosts that were granted"),
         "wasi:http" => Offer::Denied("no requests"),
