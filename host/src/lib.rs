@@ -18,6 +18,7 @@ pub mod fuzzing;
 pub(crate) mod inbox;
 pub(crate) mod inference;
 pub(crate) mod journal;
+pub(crate) mod keyvalue;
 pub mod machine;
 pub(crate) mod outside;
 pub(crate) mod process;

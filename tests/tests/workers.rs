@@ -202,6 +202,12 @@ fn x14_a_worker_that_talks_nonsense_is_ended_at_once() {
             "printf '\\002\\000\\000\\000\\000\\000\\001\\000\\000\\000' >&0
              printf '\\003\\000\\000\\000\\000\\000\\001\\000\\010\\001\\144' >&0",
         ),
+        (
+            "a thousand and one keys of a store at once",
+            "printf '\\002\\000\\000\\000\\000\\000\\001\\000\\000\\000' >&0
+             printf '\\357\\003\\000\\000\\000\\000\\001\\000\\013\\001s\\000\\351\\007' >&0
+             head -c 1001 /dev/zero >&0",
+        ),
     ];
     for (what, bytes) in nonsense {
         let folder = tempfile::tempdir().unwrap();

@@ -39,6 +39,7 @@ const IN_PROCESSES: &[&str] = &[
     "fuel",
     "handlers",
     "hostile",
+    "keyvalue",
     "languages",
     "large_result",
     "network",

@@ -246,6 +246,8 @@ pub enum Grant {
     Http(HostPattern),
     /// Inputs from, and results to, these objects of S3; the host's doing, never the guest's.
     S3(BucketPrefix),
+    /// The tenant's key-value store of this name.
+    KeyValue(String),
 }
 
 /// A job as asked for: every field checked by itself, nothing looked up yet.

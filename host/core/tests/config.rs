@@ -333,6 +333,19 @@ fn a_tenant_that_is_not_listed_has_no_grants() {
 }
 
 #[test]
+fn a_store_is_given_to_whom_it_was_granted_by_its_very_name() {
+    let config = load("tenants: { acme: { grants: [ keyvalue: cache ] } }");
+    let asks = |tenant: &str, store: &str| {
+        let mut request = job("t");
+        request.tenant = TenantName::new(tenant).unwrap();
+        request.grants = vec![Grant::KeyValue(store.into())];
+        config.resolve(&request).map(|resolved| resolved.grants == request.grants)
+    };
+    assert!(asks("acme", "cache").unwrap());
+    assert!(asks("acme", "cach").is_err() && asks("other", "cache").is_err());
+}
+
+#[test]
 fn directories_have_names_and_paths_of_the_operator() {
     let config = load(
         "directories: { corpus: { path: /srv/corpus, mode: read } }\ntenants: { acme: { grants: [ 'dir: corpus' ] } }",

@@ -451,9 +451,10 @@ fn on_failure_has_a_tolerance_in_chunks_or_as_a_share() {
 
 #[test]
 fn grants_may_be_written_with_and_without_quotes() {
-    let grants = job("grants: [ \"env: LANG\", env: TZ, clock, random ]").grants;
+    let grants = job("grants: [ \"env: LANG\", env: TZ, clock, random, keyvalue: a.b ]").grants;
     let env = |name: &str| Grant::Env(name.into());
-    assert_eq!(grants, [env("LANG"), env("TZ"), Grant::Clock, Grant::Random]);
+    let store = Grant::KeyValue("a.b".into());
+    assert_eq!(grants, [env("LANG"), env("TZ"), Grant::Clock, Grant::Random, store]);
 }
 
 #[test]

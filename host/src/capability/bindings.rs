@@ -14,6 +14,21 @@ wasmtime::component::bindgen!({
     },
 });
 
+/// `wasi:keyvalue`, which only handlers import that keep something between attempts.
+pub(crate) mod keyvalue {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "package pframe:host-side; world keeper {
+            import wasi:keyvalue/store@0.2.0-draft;
+            import wasi:keyvalue/atomics@0.2.0-draft;
+            import wasi:keyvalue/batch@0.2.0-draft;
+        }",
+        world: "pframe:host-side/keeper",
+        imports: { default: trappable },
+        with: { "wasi:keyvalue/store.bucket": crate::capability::keyvalue::BucketHandle },
+    });
+}
+
 /// `pframe:audio`, which only handlers that transcribe import.
 pub(crate) mod audio {
     wasmtime::component::bindgen!({

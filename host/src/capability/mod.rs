@@ -9,6 +9,7 @@ pub(crate) mod clock;
 pub(crate) mod directories;
 pub(crate) mod http;
 pub(crate) mod input;
+pub(crate) mod keyvalue;
 pub(crate) mod network;
 pub(crate) mod offer;
 pub(crate) mod output;
@@ -28,12 +29,15 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use self::bindings::keyvalue::wasi::keyvalue as stores;
 use self::bindings::pframe::task as wit;
 use self::directories::Files;
 use self::http::{GuestHttp, HttpService};
+use self::keyvalue::{KeyValue, KeyValueService};
 use self::speech::{Speech, SpeechGrant, SpeechService};
 use self::stdio::GuestStdio;
 use crate::failpoint::trip;
+use crate::keyvalue::StoreGrant;
 
 /// Host resources of one attempt.
 const RESOURCES_MAX: usize = 4096;
@@ -48,15 +52,25 @@ pub(crate) const RANDOM_BYTES_MAX: u64 = 1 << 20;
 pub(crate) struct KnownInterface {
     /// Without version, such as `wasi:cli/environment`.
     pub(crate) name: &'static str,
-    /// Versions that are compatible start with this.
-    pub(crate) version_prefix: &'static str,
+    version: &'static str,
+}
+
+impl KnownInterface {
+    /// True for a version that is compatible. One that ends with a dot stands for all that begin so; a draft is compatible
+    /// with nothing but itself.
+    pub(crate) fn has(&self, version: &str) -> bool {
+        match self.version.ends_with('.') {
+            true => version.starts_with(self.version),
+            false => version == self.version,
+        }
+    }
 }
 
 macro_rules! known {
     ($($version:literal: [$($name:literal),* $(,)?]),* $(,)?) => {
         /// Every interface that is linked. All of standard WASI 0.2 is here: languages import much that they never call.
         pub(crate) const KNOWN_INTERFACES: &[KnownInterface] =
-            &[$($(KnownInterface { name: $name, version_prefix: $version }),*),*];
+            &[$($(KnownInterface { name: $name, version: $version }),*),*];
     };
 }
 
@@ -73,6 +87,7 @@ known! {
         "wasi:sockets/network", "wasi:sockets/tcp", "wasi:sockets/tcp-create-socket",
         "wasi:sockets/udp", "wasi:sockets/udp-create-socket",
     ],
+    "0.2.0-draft": ["wasi:keyvalue/atomics", "wasi:keyvalue/batch", "wasi:keyvalue/store"],
 }
 
 /// What a job asked for and the operator allowed, with what an ungranted guest gets instead.
@@ -92,6 +107,8 @@ pub(crate) struct Granted {
     pub(crate) speech: SpeechGrant,
     /// Which hosts may be asked over HTTP.
     pub(crate) http: Vec<HostPattern>,
+    /// Which key-value stores may be opened.
+    pub(crate) keyvalue: StoreGrant,
 }
 
 /// The part that `wasmtime-wasi` acts on, made when the guest first calls it: small handlers never do, and to
@@ -125,6 +142,7 @@ pub(crate) struct Services {
     pub(crate) progress: Box<dyn progress::Progress>,
     pub(crate) speech: Box<dyn SpeechService>,
     pub(crate) http: Box<dyn HttpService>,
+    pub(crate) keyvalue: Box<dyn KeyValueService>,
 }
 
 /// The host's side of one guest: what its imports act on.
@@ -147,6 +165,8 @@ pub(crate) struct Capabilities {
     pub(crate) speech: Speech,
     /// True once it asked which chunk of how many it works on.
     pub(crate) asked_place: bool,
+    /// Stores of the tenant.
+    pub(crate) keyvalue: KeyValue,
     /// Bytes of input handed over so far.
     pub(crate) input_bytes: u64,
     /// True from a call of the guest until it is charged as fuel.
@@ -166,7 +186,8 @@ impl Capabilities {
         output: output::SharedOutput,
         services: Services,
     ) -> Self {
-        let Services { progress, speech, http: sender } = services;
+        let Services { progress, speech, http: sender, keyvalue } = services;
+        let keyvalue = KeyValue::new(granted.keyvalue.clone(), keyvalue);
         let speech = Speech::new(granted.speech.clone(), speech);
         let guest_http = GuestHttp::new(&granted.http, sender);
         let mut table = ResourceTable::new();
@@ -185,6 +206,7 @@ impl Capabilities {
             progress,
             speech,
             asked_place: false,
+            keyvalue,
             input_bytes: 0,
             has_called: false,
             uncharged_bytes: 0,
@@ -211,7 +233,8 @@ impl Capabilities {
     /// Calls that were denied for want of a grant.
     pub(crate) fn calls_denied(&self) -> u32 {
         let network = self.network.calls_denied.saturating_add(self.guest_http.calls_denied());
-        network.saturating_add(self.speech.calls_denied)
+        let own = self.speech.calls_denied.saturating_add(self.keyvalue.calls_denied);
+        network.saturating_add(own)
     }
 
     /// The part that `wasmtime-wasi` acts on.
@@ -263,6 +286,9 @@ pub(crate) fn link<T: Guest>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wit::input::add_to_linker::<T, Task>(linker, T::called)?;
     wit::output::add_to_linker::<T, Task>(linker, T::called)?;
     wit::progress::add_to_linker::<T, Task>(linker, T::called)?;
+    stores::store::add_to_linker::<T, Task>(linker, T::called)?;
+    stores::atomics::add_to_linker::<T, Task>(linker, T::called)?;
+    stores::batch::add_to_linker::<T, Task>(linker, T::called)?;
     bindings::audio::pframe::audio::speech::add_to_linker::<T, Task>(linker, T::called)
 }
 
@@ -292,5 +318,24 @@ impl WasiParts {
             builder.insecure_random_seed(random::seed_number(&granted.seed));
         }
         builder.build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_version_is_compatible_and_another_draft_is_not() {
+        let has = |name: &str, version: &str| {
+            let known = KNOWN_INTERFACES.iter().find(|known| known.name == name);
+            known.unwrap().has(version)
+        };
+        assert!(has("wasi:cli/exit", "0.2.0") && has("wasi:cli/exit", "0.2.11"));
+        assert!(!has("wasi:cli/exit", "0.3.0") && !has("wasi:cli/exit", "0.20.0"));
+        assert!(has("wasi:keyvalue/store", "0.2.0-draft"));
+        for other in ["0.2.0-draft2", "0.2.0", "0.2.0-draf", ""] {
+            assert!(!has("wasi:keyvalue/store", other), "{other}");
+        }
     }
 }

@@ -24,8 +24,10 @@ pub(crate) fn offer(name: &str, grants: &[Grant], has_disk: bool) -> Offer {
     let has_directory = grants.iter().any(|grant| matches!(grant, Grant::Directory(_)));
     let has_speech = grants.iter().any(|it| matches!(it, Grant::Speech | Grant::Model(_)));
     let has_host = grants.iter().any(|it| matches!(it, Grant::Http(_)));
+    let has_store = grants.iter().any(|it| matches!(it, Grant::KeyValue(_)));
     match package {
         "pframe:audio" if !has_speech => Offer::Denied("no recognition of speech"),
+        "wasi:keyvalue" if !has_store => Offer::Denied("no key-value store"),
         "wasi:sockets" => Offer::Denied("no network"),
         "wasi:http" if has_host => Offer::StandIn("requests to the hosts that were granted"),
         "wasi:http" => Offer::Denied("no requests"),
@@ -56,6 +58,7 @@ pub(crate) fn opened_by(name: &str) -> Option<&'static str> {
     match interface.split('/').next().unwrap_or(interface) {
         "pframe:audio" => Some("speech"),
         "wasi:clocks" => Some("clock"),
+        "wasi:keyvalue" => Some("keyvalue: NAME"),
         "wasi:random" => Some("random"),
         _ if interface == "wasi:cli/environment" => Some("env: NAME"),
         _ => None,
@@ -96,6 +99,9 @@ mod tests {
             wasi:sockets/tcp-create-socket: Denied("no network")
             wasi:sockets/udp: Denied("no network")
             wasi:sockets/udp-create-socket: Denied("no network")
+            wasi:keyvalue/atomics: Denied("no key-value store")
+            wasi:keyvalue/batch: Denied("no key-value store")
+            wasi:keyvalue/store: Denied("no key-value store")
         "#]];
         expect.assert_eq(&text);
     }
@@ -104,7 +110,7 @@ mod tests {
     fn the_grant_that_is_named_opens_the_interface() {
         for known in KNOWN_INTERFACES {
             let name = known.name;
-            let all = ["clock", "random", "speech", "env: X"];
+            let all = ["clock", "random", "speech", "env: X", "keyvalue: x"];
             let opens = |grants: &[&str]| {
                 let grants: Vec<Grant> = grants.iter().map(|it| it.parse().unwrap()).collect();
                 offer(name, &grants, false) != offer(name, &[], false)

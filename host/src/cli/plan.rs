@@ -242,7 +242,11 @@ impl<'a> Outlook<'a> {
 /// What a handler may work with, and nobody looks at before an earlier result is taken.
 fn unseen(grants: &[Grant]) -> Option<String> {
     let is_unseen = |grant: &&Grant| match grant {
-        Grant::Clock | Grant::Random | Grant::Directory(_) | Grant::Http(_) => true,
+        Grant::Clock
+        | Grant::Random
+        | Grant::Directory(_)
+        | Grant::KeyValue(_)
+        | Grant::Http(_) => true,
         Grant::Env(_) | Grant::Speech | Grant::Model(_) | Grant::S3(_) => false,
     };
     let unseen: Vec<_> =

@@ -34,6 +34,7 @@ use crate::executor::{
 };
 use crate::inbox::Inbox;
 use crate::inference::{Inference, InferenceSettings};
+use crate::keyvalue::Stores as KeyValueStores;
 use crate::machine::Machine;
 use crate::outside::{Names, Outside};
 use crate::process::errand::ErrandProgram;
@@ -291,6 +292,7 @@ impl Prepared {
             recordings: Arc::clone(&workbench.recordings),
             inference: Arc::clone(&workbench.inference),
             outside: workbench.outside.clone(),
+            keyvalue: KeyValueStores::default(),
             web: Arc::clone(&workbench.web),
             logs: state.logs,
             environment: builder.environment,

@@ -16,6 +16,7 @@ use pframe_core::units::ByteSize;
 
 use super::Site;
 use super::http::http_grant;
+use super::keyvalue::store_grant;
 use super::speech::speech_grant;
 use crate::capability::Granted;
 use crate::capability::directories::Files;
@@ -237,6 +238,7 @@ pub(super) fn granted(site: &Site, start: &Start) -> Result<Granted, Fault> {
         seed: format!("{}/{}", start.job.id, start.attempt.step),
         speech: speech_grant(&start.job.grants),
         http: http_grant(&start.job.grants),
+        keyvalue: store_grant(&start.job.grants),
     };
     for grant in start.job.grants.iter() {
         match grant {
@@ -247,7 +249,8 @@ pub(super) fn granted(site: &Site, start: &Start) -> Result<Granted, Fault> {
             | Grant::Model(_)
             | Grant::Directory(_)
             | Grant::Http(_)
-            | Grant::S3(_) => {}
+            | Grant::S3(_)
+            | Grant::KeyValue(_) => {}
         }
     }
     Ok(granted)

@@ -20,6 +20,7 @@ use super::assignment::{
 };
 use super::host_work;
 use super::http::LocalHttp;
+use super::keyvalue::shelf;
 use super::speech::{Caller, LocalSpeech, put_off};
 use crate::capability::Services;
 use crate::capability::directories::Files;
@@ -94,6 +95,7 @@ async fn perform(
             progress: Box::new(ProgressSink::new(&site.progress, start.attempt.clone())),
             speech: Box::new(LocalSpeech(caller)),
             http: Box::new(http),
+            keyvalue: Box::new(shelf(site, start)),
         },
         output: SharedOutput::new(writer(site, start), start.job.limits.output),
         talk: talk.clone(),

@@ -52,7 +52,8 @@ impl Directories {
             | Grant::Speech
             | Grant::Model(_)
             | Grant::Http(_)
-            | Grant::S3(_) => None,
+            | Grant::S3(_)
+            | Grant::KeyValue(_) => None,
         });
         names.map(|name| self.open_one(name)).collect()
     }

@@ -13,6 +13,7 @@ mod driver;
 mod handover;
 mod host_work;
 mod http;
+mod keyvalue;
 mod logs;
 mod plain_json;
 mod processes;
@@ -45,6 +46,7 @@ use crate::data::source::{Bytes, Stores};
 use crate::data::web::{Web, is_object};
 use crate::inbox::Inbox;
 use crate::inference::Inference;
+use crate::keyvalue::Stores as KeyValueStores;
 use crate::outside::{Outside, Patience};
 use crate::process::scratch::ScratchMaker;
 use crate::recording::Recordings;
@@ -82,6 +84,8 @@ pub(crate) struct Site {
     pub(crate) inference: Arc<Inference>,
     /// Sends requests over HTTP.
     pub(crate) outside: Outside,
+    /// What handlers keep between attempts.
+    pub(crate) keyvalue: KeyValueStores,
     /// Fetches sources.
     pub(crate) web: Arc<Web>,
     pub(crate) logs: Option<LogStore>,

@@ -15,6 +15,7 @@ use super::http::HttpLine;
 use super::speech::SpeechLine;
 use crate::capability::progress::ProgressSink;
 use crate::data::results::ResultWriter;
+use crate::keyvalue::Shelf;
 use crate::sandbox::Stop;
 use crate::worker::protocol::Ending;
 
@@ -35,6 +36,7 @@ pub(super) struct Sent {
     pub(super) progress: ProgressSink,
     pub(super) speech: SpeechLine,
     pub(super) http: HttpLine,
+    pub(super) shelf: Shelf,
 }
 
 impl Sent {

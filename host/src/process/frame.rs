@@ -18,12 +18,13 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use bytes::Bytes;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The version of frames and messages. Both ends are the same program, so another one is a mistake.
 pub(crate) const VERSION: u16 = 1;
@@ -48,6 +49,23 @@ pub(crate) enum FrameError {
     /// The operating system's own word.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// Bytes that go over the line in one go; serde would take a vector one by one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Bulk(pub(crate) Bytes);
+
+impl Serialize for Bulk {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bulk {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes: &[u8] = Deserialize::deserialize(deserializer)?;
+        Ok(Self(Bytes::copy_from_slice(bytes)))
+    }
 }
 
 /// A body with its descriptors.

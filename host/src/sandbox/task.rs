@@ -79,9 +79,7 @@ impl Task {
 /// True where this host links an interface of that name and a compatible version.
 pub(crate) fn is_known_import(name: &str) -> bool {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
-    KNOWN_INTERFACES
-        .iter()
-        .any(|known| known.name == interface && version.starts_with(known.version_prefix))
+    KNOWN_INTERFACES.iter().any(|known| known.name == interface && known.has(version))
 }
 
 fn check_imports(sandbox: &Sandbox, component: &Component) -> Result<(), Fault> {

@@ -15,6 +15,7 @@ use super::http::Listener;
 use super::protocol::{FromWorker, Piece, RunOrder, ToWorker};
 use crate::capability::speech::{self, KnownModel, SpeechError};
 use crate::data::source::{Bytes, SourceReader};
+use crate::keyvalue::{self, KeyValueError};
 use crate::process::frame::{FrameError, Incoming, Outgoing};
 use crate::sandbox::Stop;
 
@@ -40,6 +41,8 @@ pub(super) enum Reply {
     Transcribed(Result<speech::Answer, SpeechError>),
     /// Models.
     Models(Result<Vec<KnownModel>, SpeechError>),
+    /// What came of a question to a key-value store.
+    KeyValue(Result<keyvalue::Answer, KeyValueError>),
 }
 
 /// Shared by the worker's threads.
@@ -156,7 +159,7 @@ impl Desk {
     pub(super) fn ask(&self, question: &FromWorker) -> Result<Vec<SourceReader>, Fault> {
         match self.converse(question) {
             Some(Reply::Pieces(pieces)) => pieces,
-            Some(Reply::Transcribed(_) | Reply::Models(_)) => {
+            Some(Reply::Transcribed(_) | Reply::Models(_) | Reply::KeyValue(_)) => {
                 Err(Fault::new(Code::Protocol).detail("the answer to another question"))
             }
             None => Err(Fault::new(Code::Drained).detail("the host is gone")),
@@ -244,6 +247,7 @@ impl Desk {
             }
             ToWorker::Transcribed(answer) => self.state().reply = Some(Reply::Transcribed(answer)),
             ToWorker::Models(models) => self.state().reply = Some(Reply::Models(models)),
+            ToWorker::KeyValue(answer) => self.state().reply = Some(Reply::KeyValue(answer)),
             ToWorker::Http { call, told } => {
                 // A call that has ended here is told nothing any more.
                 if !self.calls().get(&call).is_none_or(|listener| listener.hear(told)) {

@@ -3,11 +3,11 @@
 //! Owns: what is said of one request. Each piece of a body is asked for before it is sent, in either direction.
 //! Never: more than one piece under way for a request.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::outside::{HttpError, Timeouts};
+use crate::process::frame::Bulk;
 
 /// The longest piece of a body.
 pub(crate) const PIECE_BYTES_MAX: usize = 64 << 10;
@@ -23,23 +23,6 @@ pub(crate) enum HttpSaid {
     More,
     /// Nobody waits for it any more.
     Dropped,
-}
-
-/// Bytes that go over the line in one go; serde would take a vector one by one.
-#[derive(Debug, Default)]
-pub(crate) struct Bulk(pub(crate) Bytes);
-
-impl Serialize for Bulk {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Bulk {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes: &[u8] = Deserialize::deserialize(deserializer)?;
-        Ok(Self(Bytes::copy_from_slice(bytes)))
-    }
 }
 
 /// A piece of a request's body.

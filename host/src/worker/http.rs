@@ -14,10 +14,11 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::desk::Desk;
-use super::exchange::{BodyPiece, Bulk, HttpAsk, HttpSaid, HttpTold, PIECE_BYTES_MAX};
+use super::exchange::{BodyPiece, HttpAsk, HttpSaid, HttpTold, PIECE_BYTES_MAX};
 use super::protocol::FromWorker;
 use crate::capability::http::{HttpService, Outgoing, Sending};
 use crate::outside::{Caps, HttpError, Task, Timeouts};
+use crate::process::frame::Bulk;
 
 /// Things that a call can be told before it listens: its head, a piece.
 const TOLD_MAX: usize = 4;

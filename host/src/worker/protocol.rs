@@ -14,6 +14,7 @@ use super::exchange::{HttpSaid, HttpTold};
 use crate::capability::Granted;
 use crate::capability::input::Medium;
 use crate::capability::speech::{Answer, KnownModel, Question, SpeechError};
+use crate::keyvalue::{self, KeyValueError};
 use crate::process::jail::LayerState;
 
 /// From the host to a worker.
@@ -52,6 +53,8 @@ pub(crate) enum ToWorker {
     Transcribed(Result<Answer, SpeechError>),
     /// The answer to [`FromWorker::Models`].
     Models(Result<Vec<KnownModel>, SpeechError>),
+    /// The answer to [`FromWorker::KeyValue`].
+    KeyValue(Result<keyvalue::Answer, KeyValueError>),
     /// How a request over HTTP goes on.
     Http {
         /// Which.
@@ -99,6 +102,12 @@ pub(crate) enum FromWorker {
     Transcribe(Box<Question>),
     /// The worker asks which models there are.
     Models,
+    /// The worker waits for what comes of a question to a key-value store.
+    KeyValue {
+        /// The name of the store.
+        store: String,
+        question: keyvalue::Question,
+    },
     /// A request over HTTP for the order it works on.
     Http {
         /// Counted in each worker.

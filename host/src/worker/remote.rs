@@ -11,11 +11,13 @@ use pframe_core::fault::{Code, Fault};
 use super::desk::{Desk, Reply};
 use super::protocol::FromWorker;
 use crate::capability::input::{Part, SourceHandle, Supply};
+use crate::capability::keyvalue::KeyValueService;
 use crate::capability::output::Sink;
 use crate::capability::progress::Progress;
-use crate::capability::speech::{Asked, KnownModel, Question, SpeechError, SpeechService};
+use crate::capability::speech::{self, Asked, KnownModel, SpeechError, SpeechService};
 use crate::data::results::Finished;
 use crate::data::source::SourceReader;
+use crate::keyvalue::{Answer, KeyValueError, Question};
 
 /// Bytes of a result that are sent together.
 const PIECE_BYTES: usize = 256 << 10;
@@ -129,12 +131,34 @@ impl SpeechService for RemoteSpeech {
     }
 
     /// Blocks this worker's one thread: it has nothing else to do, and the host answers in time or kills it.
-    fn transcribe(&mut self, question: Question) -> Asked<'_> {
+    fn transcribe(&mut self, question: speech::Question) -> Asked<'_> {
         let answer = match self.desk.converse(&FromWorker::Transcribe(Box::new(question))) {
             Some(Reply::Transcribed(answer)) => answer,
             _ => Err(SpeechError::Cancelled),
         };
         Box::pin(std::future::ready(answer))
+    }
+}
+
+/// Key-value stores, which the host holds.
+pub(super) struct RemoteKeyValue {
+    desk: Arc<Desk>,
+}
+
+impl RemoteKeyValue {
+    pub(super) fn new(desk: &Arc<Desk>) -> Self {
+        Self { desk: Arc::clone(desk) }
+    }
+}
+
+impl KeyValueService for RemoteKeyValue {
+    /// Blocks this worker's one thread, for as long as the host takes to look.
+    fn ask(&mut self, store: &str, question: Question) -> Result<Answer, KeyValueError> {
+        let question = FromWorker::KeyValue { store: store.to_owned(), question };
+        match self.desk.converse(&question) {
+            Some(Reply::KeyValue(answer)) => answer,
+            _ => Err(KeyValueError::Refused("the host is gone".into())),
+        }
     }
 }
 

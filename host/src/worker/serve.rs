@@ -21,7 +21,7 @@ use pframe_core::units::ByteSize;
 use super::desk::{Desk, Ordered, open};
 use super::http::RemoteHttp;
 use super::protocol::{Ending, FromWorker, OrderedWork, RunOrder, ToWorker};
-use super::remote::{RemoteOutput, RemoteProgress, RemoteSpeech, RemoteSupply};
+use super::remote::{RemoteKeyValue, RemoteOutput, RemoteProgress, RemoteSpeech, RemoteSupply};
 use crate::capability::Services;
 use crate::capability::directories::{Directory, Files};
 use crate::capability::input::ChunkHandle;
@@ -267,6 +267,7 @@ fn sandbox_order(
             progress: Box::new(RemoteProgress::new(desk)),
             speech: Box::new(RemoteSpeech::new(desk)),
             http: Box::new(RemoteHttp::new(desk)),
+            keyvalue: Box::new(RemoteKeyValue::new(desk)),
         },
         output: SharedOutput::new(RemoteOutput::new(desk), limits.output),
         talk,

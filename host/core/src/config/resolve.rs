@@ -175,9 +175,12 @@ fn is_allowed(grant: &Grant, allowed: &[Grant]) -> bool {
         Grant::S3(asked) => {
             allowed.iter().any(|grant| matches!(grant, Grant::S3(objects) if objects.covers(asked)))
         }
-        Grant::Env(_) | Grant::Clock | Grant::Random | Grant::Speech | Grant::Directory(_) => {
-            allowed.contains(grant)
-        }
+        Grant::Env(_)
+        | Grant::Clock
+        | Grant::Random
+        | Grant::Speech
+        | Grant::Directory(_)
+        | Grant::KeyValue(_) => allowed.contains(grant),
     }
 }
 

@@ -55,5 +55,7 @@ pub const MODEL_NAME_BYTES_MAX: usize = 64;
 pub const DIRECTORY_NAME_BYTES_MAX: usize = 64;
 /// Directories that one job may read: each is a descriptor on the way to every worker.
 pub const DIRECTORIES_MAX: usize = 16;
+/// Longest name of a key-value store in a grant.
+pub const STORE_NAME_BYTES_MAX: usize = 64;
 /// Longest name of an environment variable in a grant.
 pub const ENVIRONMENT_NAME_BYTES_MAX: usize = 256;

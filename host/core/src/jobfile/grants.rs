@@ -1,19 +1,21 @@
 //! The written form of a grant: `clock`, `random`, `env: LANG`, `http: api.example.org`.
 //!
-//! Owns: parsing and printing [`Grant`]s, and telling what is not available yet from what is unknown.
+//! Owns: parsing and printing [`Grant`]s.
 //! Never: decides who may have what.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::bounds::{DIRECTORY_NAME_BYTES_MAX, ENVIRONMENT_NAME_BYTES_MAX, MODEL_NAME_BYTES_MAX};
+use super::bounds::{
+    DIRECTORY_NAME_BYTES_MAX, ENVIRONMENT_NAME_BYTES_MAX, MODEL_NAME_BYTES_MAX,
+    STORE_NAME_BYTES_MAX,
+};
 use crate::buckets::BucketError;
 use crate::document::{Checker, Node, Value, closest, shown};
 use crate::hosts::HostError;
 use crate::job::Grant;
 
-const AVAILABLE: &[&str] = &["env", "clock", "random", "speech", "dir", "http", "s3"];
-const NOT_YET: &[&str] = &["keyvalue"];
+const KINDS: &[&str] = &["env", "clock", "random", "speech", "dir", "http", "s3", "keyvalue"];
 
 /// Why a text is not a grant, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +54,7 @@ impl fmt::Display for Grant {
             Self::Directory(name) => write!(f, "dir: {name}"),
             Self::Http(hosts) => write!(f, "http: {hosts}"),
             Self::S3(objects) => write!(f, "s3: {objects}"),
+            Self::KeyValue(name) => write!(f, "keyvalue: {name}"),
         }
     }
 }
@@ -73,13 +76,10 @@ impl FromStr for Grant {
             ("dir", name) => directory(name),
             ("http", hosts) => http(hosts),
             ("s3", objects) => s3(objects),
+            ("keyvalue", name) => store(name),
             ("clock" | "random", _) => Err(GrantError::new(
                 format!("grant `{kind}` takes no value"),
                 "delete what follows it",
-            )),
-            _ if NOT_YET.contains(&kind) => Err(GrantError::new(
-                format!("grant `{kind}` is not available in this version"),
-                "delete it, or do that part outside of the handler",
             )),
             _ => Err(unknown(kind)),
         }
@@ -87,10 +87,10 @@ impl FromStr for Grant {
 }
 
 fn unknown(kind: &str) -> GrantError {
-    let advice = match closest(kind, AVAILABLE.iter().chain(NOT_YET).copied()) {
+    let advice = match closest(kind, KINDS.iter().copied()) {
         Some(known) => format!("did you mean `{known}`?"),
         None => {
-            "grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST` and `s3: BUCKET`"
+            "grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST`, `s3: BUCKET` and `keyvalue: NAME`"
                 .to_owned()
         }
     };
@@ -121,10 +121,12 @@ pub fn is_model_name(name: &str) -> bool {
 
 /// True for what the operator may call a directory: guests find it as `/in/NAME`.
 pub(crate) fn is_directory_name(name: &str) -> bool {
+    name.len() <= DIRECTORY_NAME_BYTES_MAX && is_plain_name(name)
+}
+
+fn is_plain_name(name: &str) -> bool {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_');
-    (1..=DIRECTORY_NAME_BYTES_MAX).contains(&name.len())
-        && name.starts_with(|it: char| it.is_ascii_alphanumeric())
-        && name.chars().all(is_plain)
+    name.starts_with(|it: char| it.is_ascii_alphanumeric()) && name.chars().all(is_plain)
 }
 
 /// What a name of a directory consists of.
@@ -137,6 +139,17 @@ fn directory(name: &str) -> Result<Grant, GrantError> {
         false => Err(GrantError::new(
             DIRECTORY_NAME.to_owned(),
             "write for example `dir: corpus`; the configuration says under `directories` where that lies",
+        )),
+    }
+}
+
+/// A key-value store by its name, which handlers open it by.
+fn store(name: &str) -> Result<Grant, GrantError> {
+    match name.len() <= STORE_NAME_BYTES_MAX && is_plain_name(name) {
+        true => Ok(Grant::KeyValue(name.to_owned())),
+        false => Err(GrantError::new(
+            "the name of a key-value store has letters, digits, `.`, `-` and `_`, and begins with one of the first two".to_owned(),
+            "write for example `keyvalue: cache`",
         )),
     }
 }
@@ -209,6 +222,7 @@ mod tests {
             "dir: corpus",
             "http: *.a.org:81",
             "s3: data/a",
+            "keyvalue: cache",
         ] {
             assert_eq!(text.parse::<Grant>().map(|grant| grant.to_string()), Ok(text.to_owned()));
         }
@@ -232,20 +246,23 @@ mod tests {
 
     #[test]
     fn f01_a_directory_is_granted_by_name_and_a_name_is_no_path() {
+        for text in ["keyvalue", "keyvalue: a/b", "keyvalue: ..", "keyvalue: \u{e4}"] {
+            assert!(text.parse::<Grant>().is_err(), "{text}");
+        }
         for text in ["dir:", "dir: /etc", "dir: ..", "dir: .", "dir: a/b", "dir: -x", "dir: a\0b"] {
             assert!(text.parse::<Grant>().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn what_is_planned_is_told_from_what_is_unknown() {
+    fn what_is_unknown_is_told_with_what_is_near() {
         let error = |text: &str| text.parse::<Grant>().unwrap_err().to_string();
-        assert!(error("keyvalue").starts_with("grant `keyvalue` is not available in this version"));
+        assert_eq!(error("keyvalu: a"), "unknown grant `keyvalu`; did you mean `keyvalue`?");
         assert!(error("http: https://a.org").starts_with("grant `http`: a host stands alone"));
         assert_eq!(error("clok"), "unknown grant `clok`; did you mean `clock`?");
         assert_eq!(
             error("root"),
-            "unknown grant `root`; grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST` and `s3: BUCKET`"
+            "unknown grant `root`; grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST`, `s3: BUCKET` and `keyvalue: NAME`"
         );
     }
 }

@@ -13,7 +13,8 @@ macro_rules! files {
 }
 
 /// The contract.
-pub(super) const WIT: &[File] = files!["wit": "task.wit", "deps/audio/audio.wit"];
+pub(super) const WIT: &[File] =
+    files!["wit": "task.wit", "deps/audio/audio.wit", "deps/keyvalue/keyvalue.wit"];
 
 /// The crate `pframe-guest`, without its manifest.
 pub(super) const RUST: &[File] = files![

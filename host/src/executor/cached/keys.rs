@@ -138,7 +138,12 @@ fn of_job(site: &Site, job: &JobSpec) -> Result<Fields, Fault> {
                     fields.add(&model.sha256.0);
                 }
             }
-            Grant::Clock | Grant::Random | Grant::Directory(_) | Grant::Http(_) | Grant::S3(_) => {}
+            Grant::Clock
+            | Grant::Random
+            | Grant::Directory(_)
+            | Grant::KeyValue(_)
+            | Grant::Http(_)
+            | Grant::S3(_) => {}
         }
     }
     Ok(fields)

@@ -123,6 +123,12 @@ impl Driver {
                 let models = ToWorker::Models(front.speech.models());
                 self.reply(&models, Vec::new())?;
             }
+            FromWorker::KeyValue { store, question } => {
+                let front = self.sent.front();
+                let front = front.ok_or_else(|| against("a question without an order"))?;
+                let answer = ToWorker::KeyValue(front.shelf.ask(&store, question));
+                self.reply(&answer, Vec::new())?;
+            }
             FromWorker::Progress(share) => {
                 let front = self.sent.front_mut();
                 let front = front.ok_or_else(|| against("progress without an order"))?;

@@ -25,6 +25,7 @@ use super::assignment::{
 };
 use super::handover::Found;
 use super::http::HttpLine;
+use super::keyvalue::shelf;
 use super::processes::{Assigned, Floor, Post, Served};
 use super::sent::Sent;
 use super::speech::SpeechLine;
@@ -281,6 +282,7 @@ impl Driver {
             progress: ProgressSink::new(&site.progress, start.attempt.clone()),
             speech: SpeechLine::new(site, start),
             http: HttpLine::new(site, start),
+            shelf: shelf(site, start),
         };
         let is_first = self.sent.is_empty();
         // All attempts in one worker are of one job's shape, but perhaps of two jobs with other limits: the larger counts.

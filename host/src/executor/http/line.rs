@@ -18,8 +18,9 @@ use tokio::sync::mpsc;
 
 use super::{MARGIN, Site, caller};
 use crate::outside::{Caller, Caps, HttpError, Task};
+use crate::process::frame::Bulk;
 use crate::worker::exchange::{
-    BodyPiece, Bulk, HttpAnswer, HttpAsk, HttpSaid, HttpTold, PIECE_BYTES_MAX,
+    BodyPiece, HttpAnswer, HttpAsk, HttpSaid, HttpTold, PIECE_BYTES_MAX,
 };
 
 /// Tells the driver something of a call.

@@ -6,6 +6,7 @@
 mod compute;
 mod end;
 mod host;
+mod keep;
 mod outside;
 mod web;
 mod write;
@@ -109,6 +110,8 @@ pub enum Deed {
     Fetch,
     /// Sends the chunk's first request `n` times at once, and writes how often each outcome came.
     FetchMany,
+    /// Calls key-value stores as the chunk says, one call a line, and writes what came of each.
+    Keep,
     /// Opens and lists files of the host, and writes what it got, one a line.
     Fs,
 
@@ -172,6 +175,7 @@ impl Handler for Evil {
             Deed::Http => outside::http(output),
             Deed::Fetch => web::fetch(chunk, output),
             Deed::FetchMany => web::fetch_many(chunk, output, n),
+            Deed::Keep => keep::keep(chunk, output),
             Deed::Fs => outside::files(output),
             Deed::ReadOob => host::read_beyond(chunk, output),
             Deed::ReadHuge => host::read_huge(chunk, output),
