@@ -30,9 +30,11 @@ const SCHEDULER: &str = "PFRAME_TEST_SCHEDULER";
 /// What meets guests runs a second time, with every attempt in a worker process in its jail.
 const IN_PROCESSES: &[&str] = &[
     "buckets",
+    "cache",
     "capabilities",
     "chunking",
     "collecting",
+    "dead_letters",
     "dependencies",
     "directories",
     "endings",
@@ -46,6 +48,7 @@ const IN_PROCESSES: &[&str] = &[
     "recognisers",
     "recordings",
     "resume",
+    "retry",
     "scratch",
     "sources",
     "speech",

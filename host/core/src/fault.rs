@@ -98,6 +98,7 @@ codes! {
     InputMismatch = 115, Job, Never, "job.input_mismatch", "an input is not the one that was pinned", "check the file, or pin its new sha256";
     DirectoryMissing = 116, Job, Never, "job.directory_missing", "a directory that was granted cannot be handed over", "the operator's configuration says under `directories` where it lies; look there";
     Parameters = 120, Job, Never, "job.parameters", "the parameters are not what the task type takes", "correct them; `pframe-host tasks inspect NAME` shows what it takes";
+    BundleUnusable = 121, Job, Never, "job.bundle", "what was kept of a chunk cannot be used", "name the folder of a bundle, as it was kept below `dead-letters`, with everything in it";
     ComponentMissing = 201, Job, Never, "component.missing", "the component cannot be read", "check the path under `tasks`";
     NotAComponent = 202, Job, Never, "component.not_a_component", "the file is not a WebAssembly component", "build for `wasm32-wasip2`, or wrap a core module with `wasm-tools component new`";
     ComponentMalformed = 203, Job, Never, "component.malformed", "the component is damaged or not valid", "build it again";

@@ -231,6 +231,13 @@ pub struct AttemptId {
     pub number: u32,
 }
 
+impl AttemptId {
+    /// What randomness is seeded by where it is not granted: the job and the step, so that every try sees the same.
+    pub fn seed(&self) -> String {
+        format!("{}/{}", self.job, self.step)
+    }
+}
+
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}#{}", self.job, self.step, self.number)

@@ -109,6 +109,7 @@ fn every_value_remembers_where_it_came_from() {
         storage.task_store = (chosen by the host)  # default
         storage.component_bytes_max = 256 MiB  # default
         storage.result_cache_bytes_max = 4 GiB  # default
+        storage.dead_letter_bytes_max = 1 GiB  # default
         storage.stdin_bytes_max = 1 GiB  # default
         storage.retention.age = 30days  # default
         storage.retention.bytes = 10 GiB  # default

@@ -37,6 +37,8 @@ pub(super) enum Command {
     Resume(ResumeArguments),
     /// Take up again what failed in a run that has ended; what succeeded is not run twice
     Retry(RetryArguments),
+    /// Run a chunk that failed once more, alone and as it was
+    Replay(ReplayArguments),
     /// Check a job file and everything it names, without running it
     Check(CheckArguments),
     /// Show what a job file comes to: chunks, limits, requirements, grants
@@ -352,6 +354,18 @@ pub(super) struct ResumeArguments {
     pub(super) run: Option<i64>,
     #[command(flatten)]
     pub(super) show: ShowFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// The folder of its bundle, below `dead-letters` in the state directory or wherever it was carried
+    pub(super) bundle: PathBuf,
+    /// Run another component on it, such as one that was mended
+    #[arg(long, value_name = "FILE")]
+    pub(super) component: Option<PathBuf>,
+    /// Write how it ended and what it used as one JSON object to stdout
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

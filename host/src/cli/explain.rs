@@ -3,11 +3,12 @@
 //! Owns: what a person reads who asks "why".
 //! Never: guesses: the running host says why a job waits, the journal says how it ended.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use pframe_core::event::{AfterFailure, Event};
 use pframe_core::fault::{Code, Fault, Origin, Retry};
-use pframe_core::ids::{AttemptId, JobId};
+use pframe_core::ids::{AttemptId, JobId, Step};
 use pframe_core::policy::LOSSES_MAX;
 use pframe_core::report::JobReport;
 use pframe_core::state::JobState;
@@ -20,6 +21,7 @@ use super::failure::{Failure, exit_code};
 use super::history::{Found, History, RunState, find, job_id};
 use super::porch::Porch;
 use super::print::{print, print_json};
+use crate::data::bundle;
 use crate::reporter::told::fault_text;
 
 pub(super) fn explain(
@@ -198,14 +200,28 @@ fn of_attempt(porch: &Porch, attempt: &AttemptId) -> Result<Explanation, Failure
     if let Some(fault) = &fault {
         text = format!("{text}\n{}", fault_text(fault, "", false));
     }
+    let kept = kept(porch, found.run.id, attempt);
+    if let Some(folder) = &kept {
+        let folder = folder.display();
+        text = format!("{text}\nkept: `pframe-host replay {folder}` runs the chunk again alone");
+    }
     let json = json!({
         "attempt": attempt,
+        "bundle": kept,
         "run": found.run.id,
         "explanation": words,
         "fault": fault,
         "advice": fault.as_ref().map(|fault| fault.code.advice()),
     });
     Ok(Explanation { text, json })
+}
+
+/// The bundle of the chunk, if this attempt was its last.
+fn kept(porch: &Porch, run: i64, attempt: &AttemptId) -> Option<PathBuf> {
+    let Step::Run(chunk) = attempt.step else { return None };
+    let folder = bundle::folder(&porch.state_dir, run, &attempt.job, chunk);
+    let is_it = bundle::Found::read(&folder).is_ok_and(|found| found.bundle.attempt == *attempt);
+    is_it.then_some(folder)
 }
 
 /// What an event says about an attempt; the last such event counts.

@@ -39,6 +39,7 @@ pub(super) fn gc(porch: &Porch, arguments: &GcArguments) -> Result<ExitCode, Fai
     let lines = [
         ("runs", journal_tally(&held, &going)),
         ("logs", sweep.logs(&porch.state_dir, &runs)),
+        ("chunks", sweep.dead_letters(&porch.state_dir, &runs)),
         ("results", sweep.results(&porch.state_dir, &union(kept().map(|run| &run.results)))),
         (
             "components",

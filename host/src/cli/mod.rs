@@ -26,6 +26,7 @@ mod new;
 mod plan;
 mod porch;
 mod print;
+mod replay;
 mod resume;
 mod retry;
 mod run;
@@ -104,6 +105,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Run(command) => run::run(&porch()?, command),
         Command::Call(command) => call::call(&porch()?, command),
         Command::Resume(command) => resume::resume(&porch()?, command),
+        Command::Replay(command) => replay::replay(&porch()?, command),
         Command::Retry(command) => retry::retry(&porch()?, command),
         Command::Check(command) => check::check(&porch()?, command),
         Command::Plan(command) => plan::plan(&porch()?, command),

@@ -4,20 +4,24 @@
 //! Never: prints a result beside events: with `--json` stdout belongs to the events.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use pframe_core::config::Config;
 use pframe_core::fault::{Code, Fault, Origin};
+use pframe_core::ids::JobId;
 use pframe_core::report::JobReport;
 
 use super::arguments::ShowFlags;
+use super::check::counted;
 use super::control::ControlSocket;
 use super::failure::{Failure, exit_code};
 use super::porch::Porch;
 use super::print::{Stdout, unwritable};
 use super::signals::{self, Interrupt};
+use crate::data::bundle;
 use crate::engine::{Engine, Prepared};
 use crate::reporter::listening::{self, Listening};
 use crate::reporter::metrics::{self, MetricsReader};
@@ -96,12 +100,20 @@ impl Show {
     }
 
     /// Prints the table and what went wrong.
-    fn close(&self, reports: &[JobReport], endings: &[(JobHandle, Result<JobOutput, Fault>)]) {
+    fn close(
+        &self,
+        reports: &[JobReport],
+        endings: &[(JobHandle, Result<JobOutput, Fault>)],
+        letters: &Letters<'_>,
+    ) {
         if !self.flags.quiet {
             table::print(reports);
         }
         for (job, ending) in endings {
             tell_failures(job, ending);
+        }
+        for (job, _) in endings {
+            letters.tell(job.id());
         }
     }
 
@@ -155,7 +167,8 @@ pub(super) fn follow(
     match words.receiver.recv().expect("the waiting thread sends before it ends") {
         Word::Ended(endings) => {
             show.clear();
-            let code = conclude(&engine, &endings, &show)?;
+            let letters = Letters { state_dir: &porch.state_dir, run: engine.run() };
+            let code = conclude(&engine, &endings, &show, &letters)?;
             show.statistics()?;
             Ok(ExitCode::from(code))
         }
@@ -164,8 +177,9 @@ pub(super) fn follow(
             engine.drain(DRAIN_GRACE);
             show.clear();
             let reports = engine.jobs();
+            let letters = Letters { state_dir: &porch.state_dir, run: engine.run() };
             drop(engine);
-            show.close(&reports, &[]);
+            show.close(&reports, &[], &letters);
             show.statistics()?;
             say("stopped; `pframe-host resume` goes on where it stopped");
             Ok(ExitCode::from(interrupt.exit_code))
@@ -189,6 +203,7 @@ fn conclude(
     engine: &Engine,
     endings: &[(JobHandle, Result<JobOutput, Fault>)],
     show: &Show,
+    letters: &Letters<'_>,
 ) -> Result<u8, Failure> {
     let reports = engine.jobs();
     let mut code = 0;
@@ -207,7 +222,7 @@ fn conclude(
         tell_fault(&fault, "the end of the run");
         code = worse(code, exit_code_of(&fault));
     }
-    show.close(&reports, endings);
+    show.close(&reports, endings, letters);
     Ok(code)
 }
 
@@ -253,6 +268,27 @@ fn tell_failures(job: &JobHandle, ending: &Result<JobOutput, Fault>) {
     }
     for failed in report.iter().flat_map(|report| &report.step_faults) {
         tell_fault(&failed.fault, &format!("{place}, attempt {}", failed.attempt));
+    }
+}
+
+/// Where the chunks of a run lie that failed for good.
+struct Letters<'a> {
+    state_dir: &'a Path,
+    run: Option<i64>,
+}
+
+impl Letters<'_> {
+    /// Says how to run one of a job's again.
+    fn tell(&self, job: &JobId) {
+        let Some(run) = self.run else { return };
+        let kept = bundle::kept(self.state_dir, run, job);
+        let Some(first) = kept.first() else { return };
+        let folder = bundle::folder(self.state_dir, run, job, *first);
+        say(&format!(
+            "job {job}: {} kept; `pframe-host replay {}` runs one again alone, `pframe-host retry --failed` takes up all",
+            counted(kept.len(), "failed chunk"),
+            folder.display()
+        ));
     }
 }
 

@@ -13,7 +13,7 @@ use pframe_core::ids::Digest;
 use pframe_core::units::Timestamp;
 
 use super::failure::Failure;
-use crate::data::cache;
+use crate::data::{bundle, cache};
 
 /// A temporary file of the shared cache is left over once it is this old; a younger one may be in use.
 const LEFTOVER_AGE: Duration = Duration::from_hours(1);
@@ -64,10 +64,17 @@ impl Sweep {
 
     /// Logs of runs that are gone.
     pub(super) fn logs(&mut self, state_dir: &Path, kept: &BTreeSet<i64>) -> Tally {
+        self.of_runs(&state_dir.join("logs"), kept)
+    }
+
+    /// Chunks that failed in runs that are gone.
+    pub(super) fn dead_letters(&mut self, state_dir: &Path, kept: &BTreeSet<i64>) -> Tally {
+        self.of_runs(&state_dir.join(bundle::FOLDER), kept)
+    }
+
+    fn of_runs(&mut self, folder: &Path, kept: &BTreeSet<i64>) -> Tally {
         let run_of = |entry: &DirEntry| entry.file_name().to_str()?.parse::<i64>().ok();
-        self.each(&state_dir.join("logs"), |entry| {
-            run_of(entry).is_some_and(|run| !kept.contains(&run))
-        })
+        self.each(folder, |entry| run_of(entry).is_some_and(|run| !kept.contains(&run)))
     }
 
     /// Stored results that no run refers to.
@@ -224,7 +231,14 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let root = state.path();
         let (kept, lost) = (Digest([1; 32]), Digest([2; 32]));
-        for name in ["results/tmp/.tmpAbc", "results/notes.txt", "logs/1/a/0#1", "logs/2/a/0#1"] {
+        for name in [
+            "results/tmp/.tmpAbc",
+            "results/notes.txt",
+            "logs/1/a/0#1",
+            "logs/2/a/0#1",
+            "dead-letters/1/a/0/chunk",
+            "dead-letters/2/a/0/chunk",
+        ] {
             write(root, name);
         }
         for digest in [kept, lost] {
@@ -239,13 +253,14 @@ mod tests {
             assert_eq!(sweep.results(root, &digests), one);
             assert_eq!(sweep.components(root, &digests), one);
             assert_eq!(sweep.logs(root, &BTreeSet::from([2])), one);
+            assert_eq!(sweep.dead_letters(root, &BTreeSet::from([2])), one);
             assert_eq!(sweep.leftovers(root, Path::new("/none")), one);
             assert!(sweep.report().is_ok());
         }
         assert!(root.join(format!("results/01/{kept}")).exists());
         assert!(!root.join(format!("results/02/{lost}")).exists());
         assert!(root.join("results/notes.txt").exists() && root.join("logs/2/a/0#1").exists());
-        assert!(!root.join("logs/1").exists());
+        assert!(!root.join("logs/1").exists() && !root.join("dead-letters/1").exists());
     }
 
     #[test]

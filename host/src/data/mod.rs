@@ -3,6 +3,7 @@
 //! Owns: every path that leads to user data.
 //! Never: copies an input, shows a half-written file, or takes a path from a guest.
 
+pub(crate) mod bundle;
 pub(crate) mod cache;
 pub(crate) mod folder;
 pub(crate) mod inputs;

@@ -8,8 +8,8 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
-use pframe_core::config::{Config, Count, Isolation, SchedulerKind, Tenant};
-use pframe_core::fault::{Code, Fault};
+use pframe_core::config::{Config, Count, Isolation, SchedulerKind, Storage, Tenant};
+use pframe_core::fault::Fault;
 use pframe_core::ids::TenantName;
 use pframe_core::job::CHUNKS_MAX;
 use pframe_core::resources::Capacity;
@@ -19,6 +19,7 @@ use pframe_core::units::{ByteSize, CpuCores};
 use super::Reporter;
 use super::clock::Clock;
 use super::control::Control;
+use super::hands::{Means, memory_max};
 use super::ledger::Ledger;
 use super::leftovers::Leftovers;
 use super::recovery::{State, Work, recover};
@@ -28,13 +29,9 @@ use crate::capability::progress::ProgressBoard;
 use crate::data::cache::ResultCache;
 use crate::data::stdin::{Stdin, Stream};
 use crate::data::web::{Granted, StoreSettings, Web};
-use crate::executor::{
-    CachingExecutor, Directories, Executor, ProcessExecutor, Site, ThreadExecutor, Views,
-    WorkerProgram,
-};
+use crate::executor::{CachingExecutor, DeadLetterOffice, Directories, Shelf, Views};
 use crate::inbox::Inbox;
 use crate::inference::{Inference, InferenceSettings};
-use crate::keyvalue::Stores as KeyValueStores;
 use crate::machine::Machine;
 use crate::outside::{Names, Outside};
 use crate::process::errand::ErrandProgram;
@@ -49,10 +46,6 @@ use crate::sandbox::{Sandbox, SandboxSettings};
 const ATTEMPTS_PER_WORKER: u32 = 4;
 /// Live sandboxes at most, whatever is asked: each stack costs two of 65,530 memory mappings.
 const ATTEMPTS_MAX: u32 = 4096;
-/// Worker processes that stay warm for each core when nobody needs them.
-const WARM_PER_WORKER: usize = 2;
-/// The most memory that a 32-bit guest can have.
-const GUEST_MEMORY_MAX: ByteSize = ByteSize::gib(4);
 
 /// Collects settings for an [`Engine`].
 #[derive(Default)]
@@ -63,9 +56,9 @@ pub struct EngineBuilder {
     state_dir: Option<PathBuf>,
     cache_dir: Option<PathBuf>,
     base_dir: Option<PathBuf>,
-    environment: BTreeMap<String, String>,
+    pub(super) environment: BTreeMap<String, String>,
     models_dir: Option<PathBuf>,
-    worker_program: Option<PathBuf>,
+    pub(super) worker_program: Option<PathBuf>,
     scheduler: Option<SchedulerKind>,
     isolation: Option<Isolation>,
     stdin: Stream,
@@ -258,8 +251,8 @@ impl EngineBuilder {
 
 /// An engine that could start: tasks can be registered and jobs planned, and nothing was written.
 pub(crate) struct Prepared {
-    builder: EngineBuilder,
-    workbench: Workbench,
+    pub(super) builder: EngineBuilder,
+    pub(super) workbench: Workbench,
 }
 
 impl Prepared {
@@ -282,41 +275,33 @@ impl Prepared {
         let inbox = Arc::new(Inbox::default());
         let ledger = Arc::new(Ledger::new());
         let progress = ProgressBoard::default();
-        let site = Site {
-            progress: progress.clone(),
-            sandbox: workbench.sandbox.clone(),
-            registry: Arc::clone(&workbench.registry),
-            results: state.results.clone(),
-            scratch: Arc::clone(&workbench.scratch),
-            directories: Arc::clone(&workbench.directories),
-            recordings: Arc::clone(&workbench.recordings),
-            inference: Arc::clone(&workbench.inference),
-            outside: workbench.outside.clone(),
-            keyvalue: KeyValueStores::default(),
-            web: Arc::clone(&workbench.web),
-            logs: state.logs,
-            environment: builder.environment,
-            inbox: Arc::clone(&inbox),
-        };
-        let site = Arc::new(site);
-        let hands = hands(&site, &workbench, builder.worker_program.take())?;
-        let executor: Box<dyn Executor> = match &builder.state_dir {
-            Some(state_dir) => {
-                let bytes_max = workbench.config.storage.result_cache_bytes_max;
-                let cache = ResultCache::of_state(state_dir, bytes_max);
-                let workers = workbench.workers as usize;
-                Box::new(CachingExecutor::start(&site, cache, hands, workers)?)
-            }
-            None => hands,
-        };
+        let environment = std::mem::take(&mut builder.environment);
+        let means = Means { results: state.results.clone(), logs: state.logs, environment };
+        let site = workbench.site(means, &progress, &inbox);
+        let mut executor = workbench.hands(&site, builder.worker_program.take())?;
+        let mut dead_letters = None;
+        if let (Some(state_dir), Some(run)) = (&builder.state_dir, state.run) {
+            let Storage { result_cache_bytes_max, dead_letter_bytes_max, .. } =
+                workbench.config.storage;
+            let cache = ResultCache::of_state(state_dir, result_cache_bytes_max);
+            let workers = workbench.workers as usize;
+            executor = Box::new(CachingExecutor::start(&site, cache, executor, workers)?);
+            let state_dir = state_dir.clone();
+            let shelf = Shelf { state_dir, run, bytes_max: dead_letter_bytes_max };
+            dead_letters = Some(DeadLetterOffice::open(&site, shelf)?);
+        }
         let clock = Clock::start(state.newest);
         let (scheduler, recovered) =
             recover(&state.records, scheduler_settings(&workbench), clock, &workbench, &ledger)?;
         builder.reporters.iter_mut().for_each(|reporter| reporter.begin(&state.records));
         let mut leftovers = Leftovers::new(state.results.clone());
         leftovers.recover(&state.records);
+        if let Some(office) = &mut dead_letters {
+            office.see(&state.records);
+        }
         let control = Control {
             leftovers,
+            dead_letters,
             clock,
             inbox: Arc::clone(&inbox),
             ledger: Arc::clone(&ledger),
@@ -333,7 +318,7 @@ impl Prepared {
 }
 
 /// Where files go that nobody needs once this process has ended.
-fn temporary_storage(config: &Config) -> PathBuf {
+pub(super) fn temporary_storage(config: &Config) -> PathBuf {
     config.temp_storage.as_ref().map_or_else(std::env::temp_dir, PathBuf::from)
 }
 
@@ -357,30 +342,6 @@ fn weights(config: &Config) -> BTreeMap<TenantName, u32> {
 fn granted(config: &Config) -> BTreeMap<TenantName, Granted> {
     let granted = |tenant: &Tenant| Granted::new(&tenant.grants);
     config.tenants.iter().map(|(name, tenant)| (name.clone(), granted(tenant))).collect()
-}
-
-/// The hands that the configuration asks for.
-fn hands(
-    site: &Arc<Site>,
-    workbench: &Workbench,
-    worker_program: Option<PathBuf>,
-) -> Result<Box<dyn Executor>, Fault> {
-    let workers = workbench.workers as usize;
-    if workbench.config.scheduler != SchedulerKind::Processes {
-        return Ok(Box::new(ThreadExecutor::start(Arc::clone(site), workers)?));
-    }
-    let path = worker_program.ok_or_else(|| {
-        Fault::new(Code::WorkerUnusable).detail("`EngineBuilder::worker_program` names no program")
-    })?;
-    let isolation = workbench.config.isolation;
-    let memory_max = memory_max(&workbench.config);
-    let program = WorkerProgram { path, isolation, memory_max };
-    Ok(Box::new(ProcessExecutor::start(Arc::clone(site), program, workers * WARM_PER_WORKER)?))
-}
-
-/// The most memory that an attempt can be granted.
-fn memory_max(config: &Config) -> ByteSize {
-    config.memory_per_job.unwrap_or(GUEST_MEMORY_MAX).min(GUEST_MEMORY_MAX)
 }
 
 /// How large everything is.

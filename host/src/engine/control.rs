@@ -18,7 +18,7 @@ use super::Reporter;
 use super::clock::Clock;
 use super::ledger::Ledger;
 use super::leftovers::Leftovers;
-use crate::executor::Executor;
+use crate::executor::{DeadLetterOffice, Executor};
 use crate::inbox::{Inbox, Mail};
 use crate::journal::Journal;
 
@@ -31,6 +31,8 @@ pub(super) struct Control {
     pub(super) journal: Box<dyn Journal>,
     pub(super) executor: Box<dyn Executor>,
     pub(super) leftovers: Leftovers,
+    /// Keeps what failed for good, where anything is kept.
+    pub(super) dead_letters: Option<DeadLetterOffice>,
     pub(super) reporters: Vec<Box<dyn Reporter>>,
     pub(super) last_seq: u64,
 }
@@ -120,6 +122,8 @@ impl Control {
                 }
                 Mail::StopAttempts => self.executor.stop_all(),
                 Mail::FinishRun(answer) => {
+                    // Nobody goes on with a run that has finished: what it leaves must be there.
+                    self.dead_letters.iter().for_each(DeadLetterOffice::flush);
                     let finished = self.journal.finish_run();
                     let _ = answer.send(finished.clone());
                     finished.map_err(End::Broken)?;
@@ -188,6 +192,9 @@ impl Control {
             self.executor.obey(command);
         }
         self.ledger.apply(&records);
+        if let Some(office) = &mut self.dead_letters {
+            office.see(&records);
+        }
         self.leftovers.apply(&records);
         for reporter in &mut self.reporters {
             reporter.show(&records);

@@ -128,6 +128,11 @@ pub struct JobOutput {
 }
 
 impl JobOutput {
+    /// A result that lies in this store.
+    pub(super) fn of(output: Output, results: ResultStore) -> Self {
+        Self { output: Some(output), results }
+    }
+
     /// Bytes of the result; zero where it was written to the file that the job named.
     pub fn size(&self) -> ByteSize {
         self.output.as_ref().map_or(ByteSize::ZERO, Output::size)

@@ -9,9 +9,11 @@ mod clock;
 mod control;
 mod events;
 mod handle;
+mod hands;
 mod ledger;
 mod leftovers;
 mod recovery;
+mod replay;
 mod run;
 mod workbench;
 
@@ -26,6 +28,7 @@ pub use workbench::TaskInfo;
 
 pub(crate) use builder::Prepared;
 pub(crate) use recovery::{Collecting, Retry, Work};
+pub(crate) use replay::Replayed;
 pub(crate) use workbench::Workbench;
 
 use pframe_core::event::Record;

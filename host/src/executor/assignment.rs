@@ -235,7 +235,7 @@ pub(super) fn granted(site: &Site, start: &Start) -> Result<Granted, Fault> {
         clock: false,
         random: false,
         accepted_at: start.job.accepted_at,
-        seed: format!("{}/{}", start.job.id, start.attempt.step),
+        seed: start.attempt.seed(),
         speech: speech_grant(&start.job.grants),
         http: http_grant(&start.job.grants),
         keyvalue: store_grant(&start.job.grants),

@@ -8,6 +8,7 @@ mod batch;
 mod cached;
 mod collecting;
 mod cutting;
+mod dead_letters;
 mod directories;
 mod driver;
 mod handover;
@@ -23,6 +24,7 @@ mod threads;
 
 pub(crate) use cached::CachingExecutor;
 pub(crate) use cutting::cut;
+pub(crate) use dead_letters::{DeadLetterOffice, Shelf};
 pub(crate) use directories::{Directories, Views};
 pub(crate) use logs::LogStore;
 pub(crate) use processes::{ProcessExecutor, WorkerProgram};

@@ -22,5 +22,5 @@ pub(crate) use catalog::{Catalog, Entry, Listed};
 pub(crate) use compile::serve_compile;
 pub(crate) use features::switched_off;
 pub(crate) use oci::pull;
-pub(crate) use store::{Registry, RegistrySettings, load_artefact_file};
+pub(crate) use store::{Registry, RegistrySettings, copy_path, load_artefact_file};
 pub(crate) use task_store::{Addition, Kept, TaskStore};

@@ -82,6 +82,7 @@ pub(super) const STORAGE: Section = Section {
         "component_bytes_max",
         "stdin_bytes_max",
         "result_cache_bytes_max",
+        "dead_letter_bytes_max",
         "retention",
     ],
     strangers: &[("temp_storage", "it belongs under `parallel_processing`")],

@@ -49,6 +49,7 @@ pub const KNOBS: &[Knob] = &[
     knob("storage.task_store", "PFRAME_TASK_STORE", "--task-store", "directory of the task types that `tasks add` keeps"),
     knob("storage.component_bytes_max", "PFRAME_COMPONENT_BYTES_MAX", "--component-bytes-max", "the largest component that is accepted"),
     knob("storage.result_cache_bytes_max", "PFRAME_RESULT_CACHE_BYTES_MAX", "--result-cache-bytes-max", "bytes of results kept for each tenant, for jobs with `cache: true`"),
+    knob("storage.dead_letter_bytes_max", "PFRAME_DEAD_LETTER_BYTES_MAX", "--dead-letter-bytes-max", "bytes of chunks that failed kept of each run, for `replay`"),
     knob("storage.stdin_bytes_max", "PFRAME_STDIN_BYTES_MAX", "--stdin-bytes-max", "how much a job that names `-` as its file reads from stdin"),
     knob("storage.retention.age", "PFRAME_RETENTION_AGE", "--retention-age", "ended work is kept no longer"),
     knob("storage.retention.bytes", "PFRAME_RETENTION_BYTES", "--retention-bytes", "ended work takes no more space"),

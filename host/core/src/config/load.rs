@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::layers::{Layers, Reader, remarks};
 use super::values::{
-    COMPONENT_BYTES_MAX, Config, Count, Isolation, LogLevel, MemoryLimit, Monitoring,
-    RESULT_CACHE_BYTES_MAX, Retention, STDIN_BYTES_MAX, SchedulerKind, Speech, Storage,
+    COMPONENT_BYTES_MAX, Config, Count, DEAD_LETTER_BYTES_MAX, Isolation, LogLevel, MemoryLimit,
+    Monitoring, RESULT_CACHE_BYTES_MAX, Retention, STDIN_BYTES_MAX, SchedulerKind, Speech, Storage,
 };
 use super::{directories, job_types, keys, tenants};
 use crate::document::{self, Checker, Node, Problems, Value};
@@ -269,6 +269,12 @@ fn storage(reader: &mut Reader<'_, '_>, shown_directory: fn(&Option<String>) -> 
         result_cache_bytes_max: reader.setting(
             "storage.result_cache_bytes_max",
             RESULT_CACHE_BYTES_MAX,
+            |checker, node| checker.size(node, ByteSize::ZERO..=STORAGE_MAX),
+            ToString::to_string,
+        ),
+        dead_letter_bytes_max: reader.setting(
+            "storage.dead_letter_bytes_max",
+            DEAD_LETTER_BYTES_MAX,
             |checker, node| checker.size(node, ByteSize::ZERO..=STORAGE_MAX),
             ToString::to_string,
         ),

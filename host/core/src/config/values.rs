@@ -23,6 +23,9 @@ pub(super) const STDIN_BYTES_MAX: ByteSize = ByteSize::gib(1);
 /// machine, and a small part of its disk.
 pub(super) const RESULT_CACHE_BYTES_MAX: ByteSize = ByteSize::gib(4);
 
+/// How many bytes of chunks that failed are kept of each run, where the configuration says nothing: a hundred large chunks.
+pub(super) const DEAD_LETTER_BYTES_MAX: ByteSize = ByteSize::gib(1);
+
 /// The largest component that is accepted where the configuration says nothing: ten times the largest language runtime.
 pub const COMPONENT_BYTES_MAX: ByteSize = ByteSize::mib(256);
 
@@ -243,6 +246,8 @@ pub struct Storage {
     pub stdin_bytes_max: ByteSize,
     /// Bytes of results that are kept for each tenant, to be taken instead of running what made them.
     pub result_cache_bytes_max: ByteSize,
+    /// Bytes of chunks that failed for good that are kept for each run, to be run again alone.
+    pub dead_letter_bytes_max: ByteSize,
     /// When `gc` removes what has ended.
     pub retention: Retention,
 }

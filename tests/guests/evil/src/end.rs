@@ -7,6 +7,8 @@ use std::io::Write;
 
 use pframe_guest::{Chunk, Failure, Output};
 
+use crate::{host, outside};
+
 pub(crate) fn transient_until(
     chunk: &Chunk,
     output: &mut Output,
@@ -18,6 +20,23 @@ pub(crate) fn transient_until(
         return Err(Failure::transient(message));
     }
     Ok(writeln!(output, "{present}")?)
+}
+
+/// Fails for all chunks but the first `n`, and says everything that it saw.
+pub(crate) fn confess(chunk: &Chunk, n: u64) -> Result<(), Failure> {
+    if u64::from(chunk.index()) < n {
+        return Ok(());
+    }
+    let mut seen = Vec::new();
+    host::describe(chunk, &mut seen)?;
+    outside::random_hex(&mut seen)?;
+    outside::clock(&mut seen)?;
+    for block in chunk.blocks() {
+        let block = block?;
+        let sum = block.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte));
+        writeln!(seen, "{} bytes, {sum:016x}", block.len())?;
+    }
+    Err(Failure::permanent(String::from_utf8_lossy(&seen)))
 }
 
 pub(crate) fn huge_message() -> Result<(), Failure> {

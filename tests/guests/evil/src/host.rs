@@ -19,7 +19,7 @@ pub(crate) fn read_huge(chunk: &Chunk, output: &mut Output) -> Result<(), Failur
     Ok(writeln!(output, "1 MiB and a byte: {}", shown(chunk.read_at(0, (1 << 20) + 1)))?)
 }
 
-pub(crate) fn describe(chunk: &Chunk, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn describe(chunk: &Chunk, output: &mut impl Write) -> Result<(), Failure> {
     let span = chunk.span();
     writeln!(output, "job {}", chunk.job_id())?;
     writeln!(output, "chunk {} of {}", chunk.index(), chunk.count())?;

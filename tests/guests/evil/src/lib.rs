@@ -81,6 +81,8 @@ pub enum Deed {
     Permanent,
     /// Fails as transient while the attempt's number is below `n`, then writes that number.
     TransientUntil,
+    /// Fails for good for all chunks but the first `n`, and says everything that it saw.
+    Confess,
     /// Fails with a message of 8 MiB.
     HugeFailureMessage,
     /// Fails with a message full of control sequences.
@@ -154,6 +156,7 @@ impl Handler for Evil {
             Deed::Transient => Err(Failure::transient("evil asks for another attempt")),
             Deed::Permanent => Err(Failure::permanent("evil gives up for good")),
             Deed::TransientUntil => end::transient_until(chunk, output, n),
+            Deed::Confess => end::confess(chunk, n),
             Deed::HugeFailureMessage => end::huge_message(),
             Deed::AnsiFailureMessage => end::ansi_message(),
 

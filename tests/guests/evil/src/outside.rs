@@ -40,7 +40,7 @@ pub(crate) fn random(output: &mut Output, count: u64) -> Result<(), Failure> {
     Ok(writeln!(output, "{} bytes", wasi_random::get_random_bytes(count).len())?)
 }
 
-pub(crate) fn random_hex(output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn random_hex(output: &mut impl Write) -> Result<(), Failure> {
     for byte in wasi_random::get_random_bytes(16) {
         write!(output, "{byte:02x}")?;
     }
@@ -57,7 +57,7 @@ pub(crate) fn environment(output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(crate) fn clock(output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn clock(output: &mut impl Write) -> Result<(), Failure> {
     let wall = wall_clock::now();
     writeln!(
         output,
