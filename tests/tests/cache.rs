@@ -220,6 +220,16 @@ fn what_failed_or_was_stopped_is_not_kept() {
 }
 
 #[test]
+fn a_result_that_is_larger_than_the_job_may_write_is_not_taken() {
+    let place = place();
+    run(&place, RANDOM, &[], &[]);
+    let small = RANDOM.replace("cache: true", "cache: true\n    limits: { output: 10B }");
+    place.write("jobs.yaml", small);
+    let ended = place.run(&["run", "jobs.yaml", "-q"]).expect_code(4);
+    assert!(ended.stderr.contains("PF306"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_large_result_a_chunker_and_a_collector_are_taken_too() {
     let place = place();
     let large = RANDOM.replace("do: random-hex", "do: write-one, n: 300000");

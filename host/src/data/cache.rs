@@ -26,6 +26,8 @@ pub(crate) const FOLDER: &str = "cache";
 
 /// Bytes that are read and written at once.
 const BLOCK_BYTES: usize = 256 << 10;
+/// The digest at the beginning of each file.
+const DIGEST_BYTES: u64 = 32;
 /// What a file costs beside its bytes.
 const FILE_OVERHEAD_BYTES: u64 = 4096;
 /// Once a tenant's folder is full, the oldest tenth of it goes, so that not every result after that walks through it.
@@ -54,15 +56,19 @@ impl ResultCache {
         Self { directory: state_dir.join(FOLDER).into(), bytes_max, held: Arc::default() }
     }
 
-    /// Copies the result of this key to a writer; nothing where there is none.
+    /// Copies the result of this key to a writer; nothing where there is none, or it is larger than `limit`.
     pub(crate) fn take(
         &self,
         tenant: &TenantName,
         key: &Digest,
+        limit: ByteSize,
         writer: &mut ResultWriter,
     ) -> Option<Finished> {
         let path = self.path(tenant, key);
         let file = File::open(&path).ok()?;
+        if file.metadata().ok()?.len() > limit.bytes().saturating_add(DIGEST_BYTES) {
+            return None;
+        }
         match copy(&file, writer) {
             Ok(Some(finished)) => {
                 // Only the order in which results go depends on it.
@@ -246,7 +252,8 @@ mod tests {
 
         fn take(&self, name: &str, key: u8) -> Option<Vec<u8>> {
             let mut writer = self.store.writer();
-            match self.cache.take(&tenant(name), &Digest([key; 32]), &mut writer)? {
+            let limit = ByteSize::mib(1);
+            match self.cache.take(&tenant(name), &Digest([key; 32]), limit, &mut writer)? {
                 Finished::Inline(bytes) => Some(bytes),
                 Finished::Stored { digest, .. } => {
                     Some(std::fs::read(self.store.path(&digest)).unwrap())
@@ -264,6 +271,15 @@ mod tests {
         assert_eq!(place.take("acme", 2).unwrap(), vec![7; 300_000]);
         assert_eq!(place.take("acme", 3), None);
         assert_eq!(place.take("other", 1), None);
+    }
+
+    #[test]
+    fn a_result_that_is_larger_than_its_job_may_have_is_not_taken() {
+        let place = place(1 << 30);
+        place.keep("acme", 1, &vec![7; 1 << 20]);
+        place.keep("acme", 2, &vec![7; (1 << 20) + 1]);
+        assert!(place.take("acme", 1).is_some());
+        assert_eq!(place.take("acme", 2), None);
     }
 
     #[test]

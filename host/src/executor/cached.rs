@@ -19,6 +19,7 @@ use pframe_core::ids::{AttemptId, Digest, TenantName};
 use pframe_core::job::{Caching, Slice};
 use pframe_core::limits::Usage;
 use pframe_core::scheduler::{Batch, Command, Message, Outcome, Start, Work};
+use pframe_core::units::ByteSize;
 use tokio::runtime::Runtime;
 
 use self::keys::{Keys, keys};
@@ -256,7 +257,12 @@ impl Desk {
 
     fn find(&self, start: &Start, keys: &Keys) -> Option<Outcome> {
         let tenant = &start.job.tenant;
-        let take = |key| self.cache.take(tenant, key, &mut writer(&self.site, start));
+        let limit = match start.work {
+            // Cuts are no output, and are checked by their number.
+            Work::Cut => ByteSize(u64::MAX),
+            Work::Run { .. } | Work::Collect { .. } => start.job.limits.output,
+        };
+        let take = |key| self.cache.take(tenant, key, limit, &mut writer(&self.site, start));
         let finished = take(&keys.in_place).or_else(|| take(&keys.anywhere))?;
         match start.work {
             Work::Cut => read(&finished, &self.site.results).map(Outcome::Cuts),

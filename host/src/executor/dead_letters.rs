@@ -66,6 +66,10 @@ impl DeadLetterOffice {
     pub(crate) fn see(&mut self, records: &[Record]) {
         for record in records {
             let Some(failed) = self.letters.see(&record.event) else { continue };
+            // Its bytes are gone.
+            if failed.fault.code == Code::InputChanged {
+                continue;
+            }
             if self.accepted == LETTERS_MAX {
                 tracing::warn!("{LETTERS_MAX} chunks that failed are kept; the others are not");
             }
