@@ -31,6 +31,7 @@ const MEASUREMENTS: &[Measurement] = &[
     ("idle", idle::latency),
     ("waiting", waiting::memory),
     ("words", words::throughput),
+    ("cached", words::taken_again),
     ("process", process::fresh),
     ("languages", languages::start),
     ("runaway", runaway::recovery),

@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pframe_host::Engine;
 use pframe_host::core::job::{Boundary, Chunking, InputRequest};
 use pframe_host::core::units::ByteSize;
+use pframe_host::{Engine, Job};
 use word_count::Counter;
 
 use crate::setup::{cpu_time, engine, job, median, resident_bytes};
@@ -54,6 +54,24 @@ pub(crate) fn throughput() -> Vec<Row> {
     ]
 }
 
+/// The same input counted, and taken from the cache of results.
+pub(crate) fn taken_again() -> Vec<Row> {
+    let directory = tempfile::tempdir_in(crate::setup::target()).expect("a directory");
+    let input = directory.path().join("words.txt");
+    std::fs::write(&input, text(INPUT_MIB * MIB)).expect("room on disk");
+    let state = directory.path().join("state");
+    let engine = engine(Engine::builder().workers(2).state_dir(state), "word_count");
+    let counted = count(&engine, &input);
+    let again = |kept: bool| run(&engine, Job { cache: Some(kept), ..on(&input) });
+    again(true);
+    let taken: Vec<_> = (0..ROUNDS).map(|_| again(true)).collect();
+    let times = counted.as_secs_f64() / median(taken.clone()).as_secs_f64();
+    vec![
+        row("word count, taken from the cache, two workers", rate(&taken), ""),
+        row("… as fast as counting, times", format!("{times:.1} ×"), ""),
+    ]
+}
+
 /// Text of about `length` bytes with a vocabulary like that of a long novel, from a fixed seed.
 fn text(length: usize) -> Vec<u8> {
     let mut state: u64 = 7;
@@ -88,9 +106,17 @@ fn native(input: &Path) -> Duration {
 }
 
 fn count(engine: &Engine, input: &Path) -> Duration {
+    run(engine, on(input))
+}
+
+fn on(input: &Path) -> Job {
     let mut job = job("words", "word_count");
     job.input = InputRequest::Files(vec![input.display().to_string().into()]);
     job.chunking = Some(Chunking::Size { size: ByteSize::mib(4), boundary: Boundary::Line });
+    job
+}
+
+fn run(engine: &Engine, job: Job) -> Duration {
     let started = Instant::now();
     engine.submit(job).expect("a valid job").wait_blocking().expect("it completes");
     started.elapsed()
