@@ -42,6 +42,7 @@ const IN_PROCESSES: &[&str] = &[
     "languages",
     "large_result",
     "network",
+    "outboxes",
     "recognisers",
     "recordings",
     "resume",

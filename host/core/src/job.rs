@@ -233,6 +233,8 @@ pub enum Grant {
     Http(HostPattern),
     /// Inputs from, and results to, these objects of S3; the host's doing, never the guest's.
     S3(BucketPrefix),
+    /// The directory that the operator has given this name, to put files into once an attempt has ended well.
+    Write(String),
 }
 
 /// A job as asked for: every field checked by itself, nothing looked up yet.

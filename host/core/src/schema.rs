@@ -323,9 +323,9 @@ fn path() -> Json {
 
 fn grant() -> Json {
     json!({
-        "description": "`env: NAME` for a variable of the host, `clock` for the real time, `random` for real randomness, `speech` for recognition of speech, `speech: MODEL` by one model, `dir: NAME` for a directory of the configuration, to read, `http: HOST` for requests to a host, `s3: BUCKET[/PREFIX]` for objects of a bucket",
+        "description": "`env: NAME` for a variable of the host, `clock` for the real time, `random` for real randomness, `speech` for recognition of speech, `speech: MODEL` by one model, `dir: NAME` for a directory of the configuration, to read, `http: HOST` for requests to a host, `s3: BUCKET[/PREFIX]` for objects of a bucket, `write: NAME` for a directory of the configuration, to put files into",
         "anyOf": [
-            { "type": "string", "pattern": "^(env: *[^= ]+|clock|random|speech(: *[A-Za-z0-9._-]+)?|dir: *[A-Za-z0-9][A-Za-z0-9._-]*|http: *[^ ]+|s3: *[^ ]+)$" },
+            { "type": "string", "pattern": "^(env: *[^= ]+|clock|random|speech(: *[A-Za-z0-9._-]+)?|dir: *[A-Za-z0-9][A-Za-z0-9._-]*|http: *[^ ]+|s3: *[^ ]+|write: *[A-Za-z0-9][A-Za-z0-9._-]*)$" },
             {
                 "type": "object",
                 "additionalProperties": false,
@@ -335,6 +335,7 @@ fn grant() -> Json {
                     "env": { "type": "string", "minLength": 1 },
                     "dir": { "type": "string", "minLength": 1 },
                     "http": { "type": "string", "minLength": 1 },
+                    "write": { "type": "string", "minLength": 1 },
                 },
             },
         ],

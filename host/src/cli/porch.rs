@@ -269,7 +269,8 @@ fn grantable_environment(config: &Config) -> BTreeMap<String, String> {
         | Grant::Model(_)
         | Grant::Directory(_)
         | Grant::Http(_)
-        | Grant::S3(_) => None,
+        | Grant::S3(_)
+        | Grant::Write(_) => None,
     });
     names.filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?))).collect()
 }

@@ -28,7 +28,7 @@ use crate::capability::progress::ProgressBoard;
 use crate::data::stdin::{Stdin, Stream};
 use crate::data::web::{Granted, StoreSettings, Web};
 use crate::executor::{
-    Directories, Executor, ProcessExecutor, Site, ThreadExecutor, Views, WorkerProgram,
+    Directories, Executor, Outboxes, ProcessExecutor, Site, ThreadExecutor, Views, WorkerProgram,
 };
 use crate::inbox::Inbox;
 use crate::inference::{Inference, InferenceSettings};
@@ -229,6 +229,7 @@ impl EngineBuilder {
             machine,
             capacity: sizes.capacity,
             workers: sizes.workers,
+            outboxes: Arc::new(Outboxes::new(directories.clone())),
             directories: Arc::new(Directories::new(directories, Arc::clone(&scratch), views)),
             scratch,
             recordings: Arc::new(recordings),
@@ -286,6 +287,7 @@ impl Prepared {
             results: state.results.clone(),
             scratch: Arc::clone(&workbench.scratch),
             directories: Arc::clone(&workbench.directories),
+            outboxes: Arc::clone(&workbench.outboxes),
             recordings: Arc::clone(&workbench.recordings),
             inference: Arc::clone(&workbench.inference),
             outside: workbench.outside.clone(),

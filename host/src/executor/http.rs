@@ -32,7 +32,8 @@ pub(super) fn http_grant(grants: &[Grant]) -> Vec<HostPattern> {
         | Grant::Speech
         | Grant::Model(_)
         | Grant::Directory(_)
-        | Grant::S3(_) => None,
+        | Grant::S3(_)
+        | Grant::Write(_) => None,
     };
     grants.iter().filter_map(hosts).collect()
 }

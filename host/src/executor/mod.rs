@@ -13,6 +13,7 @@ mod handover;
 mod host_work;
 mod http;
 mod logs;
+mod outboxes;
 mod plain_json;
 mod processes;
 mod sent;
@@ -22,6 +23,7 @@ mod threads;
 pub(crate) use cutting::cut;
 pub(crate) use directories::{Directories, Views};
 pub(crate) use logs::LogStore;
+pub(crate) use outboxes::Outboxes;
 pub(crate) use processes::{ProcessExecutor, WorkerProgram};
 pub(crate) use threads::ThreadExecutor;
 
@@ -75,6 +77,8 @@ pub(crate) struct Site {
     pub(crate) scratch: Arc<ScratchMaker>,
     /// Opens the directories that jobs were granted.
     pub(crate) directories: Arc<Directories>,
+    /// Puts what guests leave for other directories there.
+    pub(crate) outboxes: Arc<Outboxes>,
     /// Decodes what is cut by time.
     pub(crate) recordings: Arc<Recordings>,
     /// Recognises speech.

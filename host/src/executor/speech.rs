@@ -37,7 +37,8 @@ pub(super) fn speech_grant(grants: &[Grant]) -> SpeechGrant {
         | Grant::Random
         | Grant::Directory(_)
         | Grant::Http(_)
-        | Grant::S3(_) => None,
+        | Grant::S3(_)
+        | Grant::Write(_) => None,
     };
     let names: Vec<_> = grants.iter().filter_map(name).collect();
     if names.is_empty() { SpeechGrant::Denied } else { SpeechGrant::Only(names) }

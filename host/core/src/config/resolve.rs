@@ -75,7 +75,7 @@ impl Config {
                 retries_max: job.retries_max.unwrap_or(self.retry.retries_max),
                 ..self.retry
             },
-            grants: self.grants(job)?,
+            grants: self.grants(job, &limits)?,
             parameters: parameters(&job.parameters, &job_type.parameters),
         })
     }
@@ -133,7 +133,7 @@ impl Config {
         }
     }
 
-    fn grants(&self, job: &JobRequest) -> Result<Vec<Grant>, Fault> {
+    fn grants(&self, job: &JobRequest, limits: &Limits) -> Result<Vec<Grant>, Fault> {
         let allowed = self.tenant(&job.tenant).grants;
         let refused: Vec<String> = job
             .grants
@@ -148,14 +148,24 @@ impl Config {
         let mut grants = job.grants.clone();
         grants.sort();
         grants.dedup();
-        let directories = grants.iter().filter(|it| matches!(it, Grant::Directory(_))).count();
+        let is_directory = |it: &&Grant| matches!(it, Grant::Directory(_) | Grant::Write(_));
+        let directories = grants.iter().filter(is_directory).count();
         if directories > bounds::DIRECTORIES_MAX {
             let most = bounds::DIRECTORIES_MAX;
             let detail =
-                format!("a job reads at most {most} directories, this one asks for {directories}");
+                format!("a job has at most {most} directories, this one asks for {directories}");
             return Err(Fault::new(Code::GrantRefused).detail(detail));
         }
-        Ok(grants)
+        let writes = grants.iter().find(|it| matches!(it, Grant::Write(_)));
+        match writes {
+            Some(grant) if limits.disk == ByteSize::ZERO => {
+                let detail = format!(
+                    "`{grant}` needs a private disk, where files lie until the attempt has ended well: add `limits: {{ disk: 64MiB }}`"
+                );
+                Err(Fault::new(Code::JobFile).detail(detail))
+            }
+            Some(_) | None => Ok(grants),
+        }
     }
 }
 
@@ -169,9 +179,12 @@ fn is_allowed(grant: &Grant, allowed: &[Grant]) -> bool {
         Grant::S3(asked) => {
             allowed.iter().any(|grant| matches!(grant, Grant::S3(objects) if objects.covers(asked)))
         }
-        Grant::Env(_) | Grant::Clock | Grant::Random | Grant::Speech | Grant::Directory(_) => {
-            allowed.contains(grant)
-        }
+        Grant::Env(_)
+        | Grant::Clock
+        | Grant::Random
+        | Grant::Speech
+        | Grant::Directory(_)
+        | Grant::Write(_) => allowed.contains(grant),
     }
 }
 
