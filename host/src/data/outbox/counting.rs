@@ -221,3 +221,20 @@ fn uncountable(error: Errno) -> Fault {
     Fault::new(Code::InputOutput)
         .detail(format!("counting what lies in a directory (`write`): {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_is_believed_for_twenty_times_as_long_as_it_took_and_a_second_at_least() {
+        let (at, second) = (Instant::now(), Duration::from_secs(1));
+        let believed = |took: Duration, after: Duration| {
+            Known { counted: Counted::default(), at, took }.is_believed(at + after)
+        };
+        assert!(believed(Duration::ZERO, second));
+        assert!(!believed(Duration::ZERO, second * 2));
+        assert!(believed(second, second * 20));
+        assert!(!believed(second, second * 21));
+    }
+}

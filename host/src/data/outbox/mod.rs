@@ -11,6 +11,8 @@ mod delivery;
 mod left;
 mod placing;
 mod staging;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use counting::Ledger;
 pub(crate) use delivery::{Parcel, Target, deliver};
