@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use std::fs::File;
 
 use pframe_core::fault::{Code, Fault, GuestText};
+use pframe_core::units::ByteSize;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, statat};
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -20,6 +21,8 @@ const ENTRIES_MAX: usize = 10_000;
 const DEPTH_MAX: usize = 32;
 /// Bytes of a path below the directory: with the operator's own before it, it is still one that programs can open.
 const PATH_BYTES_MAX: usize = 1024;
+/// Bytes of all paths together: they are held until the files are in their places.
+const PATHS_BYTES_MAX: usize = 2 << 20;
 /// How often one looks whether the work has to end.
 const CHECK_INTERVAL: usize = 256;
 
@@ -52,7 +55,7 @@ impl Left {
 
 /// Looks at everything below `outbox`, which guests call `/out/` and `name`.
 pub(super) fn look(outbox: &File, name: &str, check: Check<'_>) -> Result<Left, Fault> {
-    let mut looking = Looking { name, check, left: Left::default() };
+    let mut looking = Looking { name, check, left: Left::default(), paths_bytes: 0 };
     looking.walk(outbox, "", 0)?;
     Ok(looking.left)
 }
@@ -61,6 +64,7 @@ struct Looking<'a> {
     name: &'a str,
     check: Check<'a>,
     left: Left,
+    paths_bytes: usize,
 }
 
 impl Looking<'_> {
@@ -72,6 +76,11 @@ impl Looking<'_> {
             let path = if within.is_empty() { name.clone() } else { format!("{within}/{name}") };
             if path.len() > PATH_BYTES_MAX {
                 return Err(self.bad(&path, &format!("is longer than {PATH_BYTES_MAX} bytes")));
+            }
+            self.paths_bytes += path.len();
+            if self.paths_bytes > PATHS_BYTES_MAX {
+                let most = ByteSize(PATHS_BYTES_MAX as u64);
+                return Err(self.bad("", &format!("has paths of more than {most} together")));
             }
             if self.left.count().is_multiple_of(CHECK_INTERVAL) {
                 (self.check)()?;

@@ -105,6 +105,23 @@ fn names_that_are_no_text_are_refused() {
     );
 }
 
+#[test]
+fn paths_are_bounded_each_and_together() {
+    let long = "n".repeat(250);
+    let deep = |levels: usize| vec![long.clone(); levels].join("/");
+    let ground = Ground::new();
+    fs::create_dir_all(ground.path("left").join(deep(5))).unwrap();
+    let fault = ground.deliver().unwrap_err();
+    assert!(fault.detail.ends_with("is longer than 1024 bytes"), "{fault}");
+    let ground = Ground::new();
+    let folder = ground.path("left").join(deep(3));
+    fs::create_dir_all(&folder).unwrap();
+    for number in 0..3000 {
+        fs::write(folder.join(number.to_string()), "").unwrap();
+    }
+    ground.check_refused(Code::BadFiles, "`/out/results` has paths of more than 2 MiB together");
+}
+
 /// Between the look and the copy, by a worker that was taken over.
 #[test]
 fn a_file_that_becomes_something_else_is_not_copied() {
