@@ -254,6 +254,33 @@ fn what_a_dead_host_left_goes_and_what_a_living_one_has_stays() {
     }
 }
 
+/// Each counts before every delivery, and removes what it takes for left over.
+#[test]
+fn two_hosts_in_one_directory_do_not_take_each_others_files() {
+    let grounds = [Ground::new(), Ground::new()];
+    std::thread::scope(|scope| {
+        for (number, ground) in grounds.iter().enumerate() {
+            let shared = grounds[0].path("target");
+            scope.spawn(move || {
+                for round in 0..150 {
+                    let name = format!("{number}-{round}");
+                    fs::write(ground.path("left").join(&name), "text").unwrap();
+                    let mut parcel = ground.parcel();
+                    parcel.target.root = File::open(&shared).unwrap();
+                    parcel.target.quota = ByteSize::mib(1);
+                    parcel.target.ledger = Arc::default();
+                    let mark = number.to_string();
+                    deliver(vec![parcel], ByteSize::mib(1), &mark, &|| Ok(())).unwrap();
+                    fs::remove_file(ground.path("left").join(&name)).unwrap();
+                }
+            });
+        }
+    });
+    let names = grounds[0].names();
+    assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
+    assert_eq!(names.len(), 300);
+}
+
 #[test]
 fn nobody_is_refused_by_an_old_sum() {
     let ground = Ground::new();
