@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use std::fs::File;
 
 use pframe_core::fault::Fault;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fsync, mkdirat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, mkdirat, statat};
 use rustix::io::Errno;
 
 use super::delivery::Target;
 use super::left::{Left, bad, open_beneath};
-use super::staging::{Staging, unwritable};
+use super::staging::{Staging, sync_each, unwritable};
 
 /// What stands where files will go.
 pub(super) struct Survey {
@@ -75,10 +75,13 @@ pub(super) fn place(
         changed.insert(parent);
         staging.put(index, parents.open(parent)?, name).map_err(|error| unwritable(&error))?;
     }
-    for folder in changed {
-        fsync(parents.open(folder)?).map_err(|error| unwritable(&error.into()))?;
-    }
-    Ok(())
+    let folder = |path: &&str| match *path {
+        "" => target.root.try_clone(),
+        path => Ok(open_beneath(&target.root, path, OFlags::DIRECTORY)?),
+    };
+    let changed: Vec<&str> = changed.into_iter().collect();
+    let synced = sync_each(&target.root, changed.iter().map(folder));
+    synced.map_err(|error| unwritable(&error))
 }
 
 /// What stands there, and how large it is.

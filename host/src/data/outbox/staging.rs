@@ -5,13 +5,14 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::Digest;
 use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, mkdirat, openat, renameat,
-    statat, unlinkat,
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, fsync, mkdirat, openat,
+    renameat, statat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
@@ -27,6 +28,9 @@ pub(super) const UNFINISHED: &str = ".pframe-out-";
 const DIGITS: usize = 16;
 /// Names that are tried: another host may remove a folder in the moment before it is locked.
 const NAMES_TRIED: u32 = 16;
+/// Files or folders that are synced one by one. Each such sync makes the disk wait; beyond that the whole file system is synced
+/// once.
+const SYNCED_EACH_MAX: usize = 32;
 /// Bytes that are copied at once.
 const BLOCK: usize = 256 << 10;
 
@@ -49,7 +53,18 @@ impl Staging {
     ) -> Result<Self, Fault> {
         let mut staging = Self::begin(&parcel.target.root, mark)?;
         left.files.iter().try_for_each(|file| staging.add(parcel, file, check))?;
+        check()?;
+        staging.sync().map_err(|error| unwritable(&error))?;
         Ok(staging)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        pass("outbox-sync")?;
+        let file = |index: usize| {
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            Ok(openat(&self.folder, index.to_string(), flags, Mode::empty())?)
+        };
+        sync_each(&self.folder, (0..self.files).map(file))
     }
 
     fn begin(root: &File, mark: &str) -> Result<Self, Fault> {
@@ -91,8 +106,7 @@ impl Staging {
         if copied != file.bytes {
             return Err(bad(name, &file.path, "was changed while it was copied"));
         }
-        let synced = pass("outbox-sync").and_then(|()| to.sync_all());
-        synced.map_err(|error| unwritable(&error))
+        Ok(())
     }
 
     fn create(&mut self) -> io::Result<File> {
@@ -118,6 +132,17 @@ impl Drop for Staging {
         }
         let _ = unlinkat(&self.root, &*self.name, AtFlags::REMOVEDIR);
     }
+}
+
+/// Makes files or folders of one file system durable.
+pub(super) fn sync_each<T: AsFd>(
+    any: &File,
+    each: impl ExactSizeIterator<Item = io::Result<T>>,
+) -> io::Result<()> {
+    if each.len() > SYNCED_EACH_MAX {
+        return Ok(syncfs(any)?);
+    }
+    each.into_iter().try_for_each(|it| Ok(fsync(it?)?))
 }
 
 /// The bytes that were copied.

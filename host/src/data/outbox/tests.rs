@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use pframe_core::fault::{Code, Fault};
@@ -195,6 +195,17 @@ fn a_delivery_that_has_to_end_leaves_nothing() {
     assert_eq!(ground.names(), ["a", "folder"]);
 }
 
+/// In the last moment: everything lies beside, and it is its turn.
+#[test]
+fn a_stop_before_the_first_rename_is_heard() {
+    let ground = Ground::new();
+    fs::write(ground.path("left/file"), "text").unwrap();
+    let is_its_turn = || ground.ledger.enter(&|| Err(Fault::new(Code::Bug))).is_err();
+    let check = || if is_its_turn() { Err(Fault::new(Code::Cancelled)) } else { Ok(()) };
+    assert_eq!(ground.deliver_while(&check).unwrap_err().code, Code::Cancelled);
+    assert_eq!(ground.names(), [""; 0]);
+}
+
 /// The operator's own doing, at the worst moment: a folder in which files appear becomes a link to another.
 #[test]
 fn nothing_appears_behind_a_link_that_comes_and_goes() {
@@ -301,6 +312,30 @@ fn nobody_is_refused_by_an_old_sum() {
     let fault = ground.deliver().unwrap_err();
     assert_eq!(fault.code, Code::DirectoryQuota);
     assert_eq!(ground.names(), ["new"]);
+}
+
+#[test]
+fn deliveries_at_once_do_not_pass_the_quota_together() {
+    let ground = Ground::new();
+    let start = Barrier::new(8);
+    let ended: Vec<Result<(), Fault>> = std::thread::scope(|scope| {
+        let deliver = |number: usize| {
+            let (ground, start) = (&ground, &start);
+            scope.spawn(move || {
+                let own = Ground::new();
+                for file in 0..50 {
+                    fs::write(own.path("left").join(format!("{number}-{file}")), "text").unwrap();
+                }
+                let parcel = Parcel { outbox: own.parcel().outbox, ..ground.parcel() };
+                start.wait();
+                deliver(vec![parcel], ByteSize::mib(1), "a test", &|| Ok(()))
+            })
+        };
+        let threads: Vec<_> = (0..8).map(deliver).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(ended.iter().filter(|it| it.is_ok()).count(), 5);
+    assert_eq!(ground.names().len(), 250);
 }
 
 #[test]
