@@ -198,6 +198,20 @@ fn what_is_not_granted_or_has_no_disk_is_refused_before_anything_runs() {
     assert!(!shown.contains(ground.folder.path().to_str().unwrap()), "nobody hears where it lies");
 }
 
+/// A job that was accepted may find that the directory has gone since.
+#[test]
+fn a_directory_that_vanishes_fails_the_attempt_alone() {
+    let ground = Ground::new();
+    let house = ground.house();
+    let planned = house.engine.plan(&putting(&[("results/a", "text")])).unwrap();
+    fs::rename(ground.path("results"), ground.path("away")).unwrap();
+    let ended = house.engine.submit_planned(planned).unwrap().wait_blocking();
+    assert_eq!(ended.unwrap_err().code, Code::DirectoryMissing);
+    fs::rename(ground.path("away"), ground.path("results")).unwrap();
+    assert_eq!(ground.files(), texts(&[]));
+    house.run(putting(&[("results/a", "text")])).text();
+}
+
 #[test]
 fn an_attempt_that_fails_or_is_stopped_leaves_nothing() {
     let ground = Ground::new();

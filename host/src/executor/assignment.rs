@@ -265,6 +265,8 @@ pub(super) fn has_files(job: &JobSpec) -> bool {
 /// The directories that an attempt finds, its disk among them: new ones for each. Other processes make them, so that the
 /// thread may have to wait.
 pub(super) fn files(site: &Site, job: &JobSpec) -> Result<Files, Fault> {
+    // Before the work, not after it.
+    site.outboxes.check(&job.grants)?;
     let disk = job.limits.disk;
     let made = (disk > ByteSize::ZERO).then(|| site.scratch.make(disk)).transpose()?;
     let laid_out = made.map(|disk| lay_out(disk, &written(&job.grants))).transpose()?;

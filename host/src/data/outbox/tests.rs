@@ -122,10 +122,12 @@ fn paths_are_bounded_each_and_together() {
     ground.check_refused(Code::BadFiles, "`/out/results` has paths of more than 2 MiB together");
 }
 
+type Swap = fn(&Ground);
+
 /// Between the look and the copy, by a worker that was taken over.
 #[test]
 fn a_file_that_becomes_something_else_is_not_copied() {
-    let swaps: [(&str, fn(&Ground)); 4] = [
+    let swaps: [(&str, Swap); 4] = [
         ("is a link", |ground| symlink(ground.path("secret"), ground.path("left/file")).unwrap()),
         ("is no regular file", |ground| {
             let path = ground.path("left/file");

@@ -454,8 +454,9 @@ impl Driver {
     /// Takes in every whole frame. What ended did end, even if the line broke after that.
     fn understand_all(&mut self) -> Result<(), Loss> {
         let understood = self.understand_each();
+        let is_for_one = self.worker.as_ref().is_some_and(|worker| worker.has_files);
         self.account();
-        if self.sent.is_empty() && self.worker.as_ref().is_some_and(|worker| worker.has_files) {
+        if self.sent.is_empty() && is_for_one {
             // Its disk goes with it, before anybody hears that its memory is free.
             self.worker = None;
             return Ok(());
