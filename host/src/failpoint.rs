@@ -8,7 +8,7 @@ use std::io;
 
 /// Every border, in the order in which a run meets them.
 #[cfg(feature = "failpoints")]
-pub const BORDERS: [&str; 22] = [
+pub const BORDERS: [&str; 26] = [
     "artefact-before",
     "artefact-after",
     "journal-open",
@@ -16,6 +16,10 @@ pub const BORDERS: [&str; 22] = [
     "component-copy-after",
     "journal-append-before",
     "journal-append-after",
+    "outbox-copy",
+    "outbox-sync",
+    "outbox-rename-before",
+    "outbox-rename-after",
     "log-keep",
     "result-write",
     "result-sync",

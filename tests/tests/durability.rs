@@ -97,11 +97,12 @@ fn x02_killed_workers_and_hosts_change_nothing() {
     survive_deaths(2000..2000 + histories(), true);
 }
 
-/// Jobs that cross every border: small and large results, files of their own, standard error, a failure.
+/// Jobs that cross every border: small and large results, files of their own and for a directory, standard error, a failure.
 const BRIEF: &str = r#"
 version: 1
 tasks:
   evil: { component: evil.wasm }
+  disk: { component: disk.wasm }
 jobs:
   - id: large
     task_type: evil
@@ -117,15 +118,33 @@ jobs:
     task_type: evil
     input_data: { text: abc }
     parameters: { do: stderr-lines, n: 3 }
+  - id: leaving
+    task_type: disk
+    tenant: acme
+    depends_on: small
+    input_data: { text: abc }
+    parameters: { do: put, files: { out/left: "a file for a directory" } }
+    limits: { disk: 1MiB }
+    grants: [ "write: out" ]
 "#;
 
 fn brief() -> Place {
     let place = Place::new();
-    place.bring(["evil"]);
+    place.bring(["evil", "disk"]);
     place.write("jobs.yaml", BRIEF);
+    place.write("pframe.yaml", settings(&place));
+    std::fs::create_dir(place.path("out")).unwrap();
     place.write("a.txt", "first");
     place.write("b.txt", "second");
     place
+}
+
+fn settings(place: &Place) -> String {
+    let out = place.path("out").display().to_string();
+    format!(
+        "directories: {{ out: {{ path: '{out}', quota: 1MiB }} }}\n\
+         tenants: {{ acme: {{ grants: [ 'write: out' ] }} }}\n"
+    )
 }
 
 /// Borders of `run`, and those of `gc`.
@@ -204,7 +223,8 @@ fn x25_trouble_while_old_runs_are_removed() {
         for action in ["abort", "eio", "enospc"] {
             let place = brief();
             place.run(&["run", "jobs.yaml", "-q"]).expect_code(4);
-            place.write("pframe.yaml", "storage: { retention: { age: 0s } }\n");
+            let settings = settings(&place) + "storage: { retention: { age: 0s } }\n";
+            place.write("pframe.yaml", settings);
             let setting = format!("{border}=return({action})");
             let ended = place.run_in(&["gc"], ("FAILPOINTS", &setting));
             let expect = if action == "abort" { None } else { Some(5) };
@@ -325,10 +345,11 @@ fn x12_a_disk_that_is_really_full_loses_nothing() {
         cp -a "$STATE/." "$STATE.kept"
     "#;
     let mut was_full = 0;
-    for kib in [16, 64, 100, 140, 200, 300, 400, 500, 600, 700] {
+    for kib in [16, 100, 300, 500, 700, 750, 800, 850, 900, 950, 1000, 1050, 1100] {
         let kept = place.path("state.kept");
         let _ = std::fs::remove_dir_all(&kept);
         let _ = std::fs::remove_dir_all(place.path("out"));
+        std::fs::create_dir(place.path("out")).unwrap();
         let Some(output) = with_mounts(&place, &script.replace("KIB", &kib.to_string())) else {
             return;
         };

@@ -45,6 +45,7 @@ const IN_PROCESSES: &[&str] = &[
     "languages",
     "large_result",
     "network",
+    "outboxes",
     "recognisers",
     "recordings",
     "resume",

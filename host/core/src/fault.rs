@@ -134,6 +134,8 @@ codes! {
     Disk = 318, Task, Never, "limit.disk", "the handler used all of its private disk", "raise `limits.disk`";
     BadOutput = 319, Task, Never, "task.bad_output", "the handler's output is not what its job's `collect` needs", "`collect: json-array` takes outputs of JSON values; choose another collector";
     BadResult = 320, Task, Never, "task.bad_result", "the handler left something on its private disk that cannot be its result", "leave one regular file, `/scratch/out/result`, or write to the output";
+    BadFiles = 330, Task, Never, "task.bad_files", "the handler left something below `/out` that cannot be put in its place", "leave regular files and directories with plain names, each where nothing of another kind stands";
+    DirectoryQuota = 331, Task, Never, "limit.directory", "the handler's files do not fit into the directory", "make room in the directory, or raise its `quota` in the configuration";
     WorkerLost = 401, Machine, AfterLoss, "machine.worker_lost", "the attempt was lost when the host or its worker died", "none needed: it runs again; a component that does this twice is stopped";
     DiskFull = 402, Machine, ByPolicy, "machine.disk", "the disk is full or cannot be written", "free space in the state directory";
     InputOutput = 403, Machine, ByPolicy, "machine.io", "reading or writing failed", "check the disk";

@@ -248,6 +248,8 @@ pub enum Grant {
     S3(BucketPrefix),
     /// The tenant's key-value store of this name.
     KeyValue(String),
+    /// The directory that the operator has given this name, to put files into once an attempt has ended well.
+    Write(String),
 }
 
 /// A job as asked for: every field checked by itself, nothing looked up yet.

@@ -327,9 +327,9 @@ fn path() -> Json {
 
 fn grant() -> Json {
     json!({
-        "description": "`env: NAME` for a variable of the host, `clock` for the real time, `random` for real randomness, `speech` for recognition of speech, `speech: MODEL` by one model, `dir: NAME` for a directory of the configuration, to read, `http: HOST` for requests to a host, `s3: BUCKET[/PREFIX]` for objects of a bucket, `keyvalue: NAME` for a key-value store of the tenant",
+        "description": "`env: NAME` for a variable of the host, `clock` for the real time, `random` for real randomness, `speech` for recognition of speech, `speech: MODEL` by one model, `dir: NAME` for a directory of the configuration, to read, `http: HOST` for requests to a host, `s3: BUCKET[/PREFIX]` for objects of a bucket, `keyvalue: NAME` for a key-value store of the tenant, `write: NAME` for a directory of the configuration, to put files into",
         "anyOf": [
-            { "type": "string", "pattern": "^(env: *[^= ]+|clock|random|speech(: *[A-Za-z0-9._-]+)?|dir: *[A-Za-z0-9][A-Za-z0-9._-]*|http: *[^ ]+|s3: *[^ ]+|keyvalue: *[A-Za-z0-9][A-Za-z0-9._-]*)$" },
+            { "type": "string", "pattern": "^(env: *[^= ]+|clock|random|speech(: *[A-Za-z0-9._-]+)?|dir: *[A-Za-z0-9][A-Za-z0-9._-]*|http: *[^ ]+|s3: *[^ ]+|(keyvalue|write): *[A-Za-z0-9][A-Za-z0-9._-]*)$" },
             {
                 "type": "object",
                 "additionalProperties": false,
@@ -340,6 +340,7 @@ fn grant() -> Json {
                     "dir": { "type": "string", "minLength": 1 },
                     "http": { "type": "string", "minLength": 1 },
                     "keyvalue": { "type": "string", "minLength": 1 },
+                    "write": { "type": "string", "minLength": 1 },
                 },
             },
         ],

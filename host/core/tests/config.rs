@@ -297,6 +297,60 @@ fn all_problems_of_a_file_are_told_at_once() {
 }
 
 #[test]
+fn a_quota_says_that_a_directory_may_be_written_to() {
+    let config = load(
+        "directories: { a: { path: /srv/a, quota: 10GiB }, b: { path: /srv/b, mode: write, quota: 1B } }\n\
+         tenants: { acme: { grants: [ 'write: a', 'dir: a' ] } }",
+    );
+    let quotas = ["a", "b"].map(|name| config.directories[name].quota);
+    assert_eq!(quotas, [Some(ByteSize::gib(10)), Some(ByteSize(1))]);
+    let mut request = job("t");
+    request.tenant = TenantName::new("acme").unwrap();
+    request.grants = vec![Grant::Write("a".into())];
+    let fault = config.resolve(&request).unwrap_err();
+    expect!["PF101: `write: a` needs a private disk, where files lie until the attempt has ended well: add `limits: { disk: 64MiB }`"]
+    .assert_eq(&format!("{}: {}", fault.code, fault.detail));
+    request.limits.disk = Some(ByteSize::mib(1));
+    assert_eq!(config.resolve(&request).unwrap().grants, request.grants);
+    request.grants = vec![Grant::Write("b".into())];
+    assert_eq!(config.resolve(&request).unwrap_err().code, Code::GrantRefused);
+    check(
+        "
+directories:
+  plain: { path: /srv/plain }
+  endless: { path: /srv/endless, mode: write }
+  torn: { path: /srv/torn, mode: read, quota: 1GiB }
+  none: { path: /srv/none, quota: 0 }
+  outer: { path: /srv/a, quota: 1GiB }
+  inner: { path: /srv/a/b, quota: 1GiB }
+  read: { path: /srv/a/c }
+tenants: { acme: { grants: [ 'write: plain', 'write: oter', 'dir: inner', 'write: elsewhere' ] } }",
+        &expect![[r#"
+            pframe.yaml:4:12: error[PF109]: a directory that guests write to needs a quota
+              in: directories.endless
+              advice: add `quota: 10GiB`, or what all files in it may take
+            pframe.yaml:5:47: error[PF109]: a directory that is only read has no quota
+              in: directories.torn
+              advice: delete the quota, or write `mode: write`
+            pframe.yaml:6:35: error[PF109]: `0` is out of range
+              in: directories.none.quota
+              advice: write a size from 1 B to 1024 TiB
+            pframe.yaml:8:3: error[PF109]: guests write to this directory and to `outer`, and one lies in the other
+              in: directories
+              advice: write to directories beside each other: each quota counts all below its own
+            pframe.yaml:10:10: error[PF109]: tenant `acme` is granted `write: elsewhere`, which is not configured
+              in: tenants
+              advice: add `directories: { elsewhere: { path: …, quota: 10GiB } }`
+            pframe.yaml:10:10: error[PF109]: tenant `acme` is granted `write: oter`, which is not configured
+              in: tenants
+              advice: did you mean `write: outer`?
+            pframe.yaml:10:10: error[PF109]: tenant `acme` is granted `write: plain`, which has no quota
+              in: tenants
+              advice: add `quota: 10GiB` under `directories.plain`"#]],
+    );
+}
+
+#[test]
 fn a_job_file_in_the_place_of_the_configuration_is_recognised() {
     check(
         "version: 1\njobs: []",
@@ -366,21 +420,21 @@ tenants: { acme: { grants: [ 'dir: corpsu' ] } }",
         &expect![[r#"
             pframe.yaml:3:3: error[PF109]: the name of a directory has letters, digits, `.`, `-` and `_`, and begins with one of the first two
               in: directories
+            pframe.yaml:4:11: error[PF109]: a directory that guests write to needs a quota
+              in: directories.corpus
+              advice: add `quota: 10GiB`, or what all files in it may take
             pframe.yaml:4:19: error[PF109]: the path of a directory is absolute
               in: directories.corpus.path
               advice: begin it with `/`
-            pframe.yaml:4:37: error[PF109]: directories that guests write to are not available in this version
-              in: directories.corpus.mode
-              advice: write `read`; results leave by the handler's output, which has a limit
             pframe.yaml:4:44: error[PF109]: unknown key `acces`
               in: directories.corpus
-              advice: a directory has `path`, `mode`
+              advice: a directory has `path`, `mode`, `quota`
             pframe.yaml:5:12: error[PF109]: `path` is missing
               in: directories.results
               advice: say where it lies
             pframe.yaml:5:20: error[PF109]: `append` is not known here
               in: directories.results.mode
-              advice: write one of `read`
+              advice: write one of `read`, `write`
             pframe.yaml:6:10: error[PF109]: tenant `acme` is granted `dir: corpsu`, which is not configured
               in: tenants
               advice: did you mean `dir: corpus`?"#]],
@@ -437,6 +491,21 @@ fn results_are_taken_again_only_where_job_or_job_type_say_so() {
     check("kept", None, Caching::Use);
     check("kept", Some(false), Caching::Off);
     check("other", None, Caching::Off);
+}
+
+/// Whoever puts files somewhere does so each time.
+#[test]
+fn what_puts_files_into_a_directory_is_not_taken_from_a_cache() {
+    let config = load(
+        "directories: { out: { path: /srv/out, quota: 1GiB } }\ntenants: { default: { grants: [ 'write: out' ] } }",
+    );
+    let mut request = JobRequest { cache: Some(true), ..job("t") };
+    request.grants = vec![Grant::Write("out".into())];
+    request.limits.disk = Some(ByteSize::mib(1));
+    let fault = config.resolve(&request).unwrap_err();
+    expect!["the job file is not valid: `cache: true` and `write: out`: what is taken from the cache puts no files anywhere; delete one of them"].assert_eq(&fault.to_string());
+    request.cache = None;
+    assert_eq!(config.resolve(&request).unwrap().cache, Caching::Off);
 }
 
 #[test]

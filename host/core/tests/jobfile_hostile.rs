@@ -376,7 +376,7 @@ fn j18_environment_grants_cannot_reach_the_loader() {
               advice: did you mean `http`?
             jobs.yaml:6:69: error[PF101]: unknown grant `7`
               in: jobs[0].grants[4]
-              advice: grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST`, `s3: BUCKET` and `keyvalue: NAME`
+              advice: grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST`, `s3: BUCKET`, `keyvalue: NAME` and `write: NAME`
             jobs.yaml:6:72: error[PF101]: expected a grant such as `env: LANG`, found a list
               in: jobs[0].grants[5]"#]],
     );

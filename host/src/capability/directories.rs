@@ -1,4 +1,5 @@
-//! `wasi:filesystem`: which directories a guest finds: its private `/scratch`, and `/in/NAME` for each that it was granted.
+//! `wasi:filesystem`: which directories a guest finds: its private `/scratch`, `/in/NAME` for each that it was granted to
+//! read, and `/out/NAME`, which lies on its private disk, for each that it was granted to put files into.
 //!
 //! Owns: how they are opened and listed. The rest is wasmtime's, which resolves paths below a descriptor and lets nobody
 //! change what can only be read.
@@ -34,10 +35,10 @@ const LISTED_NAMES_MAX: usize = 100_000;
 /// How often a path is looked up again because somebody renamed something on its way.
 const LOOKUPS_MAX: usize = 64;
 
-/// A directory of this machine that a job was granted.
+/// A directory that a job was granted: of this machine to read, or a place on the attempt's disk for what goes there.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    /// Without `/in/`.
+    /// Without `/in/` or `/out/`.
     pub(crate) name: String,
     /// Its root, open to read.
     pub(crate) root: File,
@@ -50,9 +51,16 @@ pub(crate) struct Files {
     pub(crate) scratch: Option<File>,
     /// What it may read.
     pub(crate) directories: Vec<Directory>,
+    /// Beside `/scratch` on its disk: what the host puts into other directories once the attempt has ended well.
+    pub(crate) outboxes: Vec<Directory>,
 }
 
 impl Files {
+    /// The directories that lie on its disk.
+    pub(crate) fn disk(&self) -> impl Iterator<Item = &File> {
+        self.scratch.iter().chain(self.outboxes.iter().map(|it| &it.root))
+    }
+
     /// True where there is no directory at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.scratch.is_none() && self.directories.is_empty()
@@ -250,11 +258,13 @@ impl Capabilities {
 impl preopens::Host for Capabilities {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
         let mut found = Vec::new();
-        if let Some(disk) = &self.files.scratch {
+        let outboxes = self.files.outboxes.iter().map(|it| (&it.root, format!("/out/{}", it.name)));
+        let scratch = self.files.scratch.iter().map(|root| (root, scratch::NAME.to_owned()));
+        for (root, name) in scratch.chain(outboxes) {
             let mode = OpenMode::READ | OpenMode::WRITE;
             // Its files are memory: nobody waits for a disk, so no thread is needed that could.
-            let dir = Dir::new(disk.try_clone()?, FsPerms::ReadWrite, mode, true);
-            found.push((dir, scratch::NAME.to_owned()));
+            let dir = Dir::new(root.try_clone()?, FsPerms::ReadWrite, mode, true);
+            found.push((dir, name));
         }
         for Directory { name, root } in &self.files.directories {
             // Read on the guest's own thread, like its input, so that what they cost is the attempt's own time.

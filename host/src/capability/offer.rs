@@ -21,6 +21,7 @@ pub(crate) fn offer(name: &str, grants: &[Grant], has_disk: bool) -> Offer {
     let interface = name.split('@').next().unwrap_or(name);
     let package = interface.split('/').next().unwrap_or(interface);
     let has_variable = grants.iter().any(|grant| matches!(grant, Grant::Env(_)));
+    let writes = grants.iter().any(|grant| matches!(grant, Grant::Write(_)));
     let has_directory = grants.iter().any(|grant| matches!(grant, Grant::Directory(_)));
     let has_speech = grants.iter().any(|it| matches!(it, Grant::Speech | Grant::Model(_)));
     let has_host = grants.iter().any(|it| matches!(it, Grant::Http(_)));
@@ -31,6 +32,12 @@ pub(crate) fn offer(name: &str, grants: &[Grant], has_disk: bool) -> Offer {
         "wasi:sockets" => Offer::Denied("no network"),
         "wasi:http" if has_host => Offer::StandIn("requests to the hosts that were granted"),
         "wasi:http" => Offer::Denied("no requests"),
+        "wasi:filesystem" if writes && has_directory => Offer::StandIn(
+            "a private /scratch, directories below /out whose files the host puts where `write` leads, the directories granted by `dir` to read, and nothing else",
+        ),
+        "wasi:filesystem" if writes => Offer::StandIn(
+            "a private /scratch, directories below /out whose files the host puts where `write` leads, and nothing else",
+        ),
         "wasi:filesystem" if has_disk && has_directory => Offer::StandIn(
             "a private /scratch, the directories granted by `dir` to read, and nothing else",
         ),
@@ -129,6 +136,8 @@ mod tests {
         assert!(matches!(offer(files, &[], true), Offer::StandIn(_)));
         let directory = [Grant::Directory("corpus".into())];
         assert!(matches!(offer(files, &directory, false), Offer::StandIn(_)));
+        let write = [Grant::Write("results".into())];
+        assert_ne!(offer(files, &write, true), offer(files, &[], true));
         let http = "wasi:http/outgoing-handler@0.2.6";
         assert!(matches!(offer(http, &grants, false), Offer::Denied(_)));
         let hosts = [Grant::Http("api.example.org".parse().unwrap())];

@@ -1,6 +1,7 @@
 //! `/scratch`: an attempt's private disk, where its job asked for one with `limits.disk`.
 //!
-//! Owns: its name, when it is full, and what counts as a result that was left on it. `directories.rs` hands it to the guest.
+//! Owns: its name, when it is full, what counts as a result that was left on it, and where on it `/out/NAME` lie.
+//! `directories.rs` hands it to the guest.
 //! Its limit: the disk is a file system in memory of fixed size (`process/scratch.rs`). It charges: a call's fuel.
 //! Its escape tests: `f01` to `f25` in `tests/tests/scratch.rs`.
 //! Never: opens a path of the host, or follows a link that a guest made.
@@ -8,8 +9,10 @@
 use std::fs::File;
 
 use pframe_core::fault::{Code, Fault};
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat2};
 use rustix::io::Errno;
+
+use super::directories::Directory;
 
 /// Where guests find it.
 pub(super) const NAME: &str = "/scratch";
@@ -17,6 +20,26 @@ pub(super) const NAME: &str = "/scratch";
 const OUT: &str = "out";
 /// The one file in there.
 const RESULT: &str = "result";
+
+/// Lays out an empty disk: the guest's `/scratch`, and beside it, out of its sight, a directory for each of these names.
+/// Where there are none, all of the disk is `/scratch`.
+pub(crate) fn lay_out(disk: File, names: &[&str]) -> Result<(File, Vec<Directory>), Fault> {
+    if names.is_empty() {
+        return Ok((disk, Vec::new()));
+    }
+    let make = |within: &File, name: &str| {
+        mkdirat(within, name, Mode::RWXU)?;
+        open(within, name, OFlags::DIRECTORY)
+    };
+    let (scratch, boxes) = make(&disk, "scratch")
+        .and_then(|scratch| Ok((scratch, make(&disk, "out")?)))
+        .map_err(unreadable)?;
+    let outbox = |name: &&str| {
+        let root = make(&boxes, name).map_err(unreadable)?;
+        Ok(Directory { name: (*name).to_owned(), root })
+    };
+    Ok((scratch, names.iter().map(outbox).collect::<Result<_, Fault>>()?))
+}
 
 /// True where there is no room left for a byte, or for a file.
 pub(crate) fn is_full(scratch: &File) -> bool {

@@ -247,7 +247,7 @@ fn unseen(grants: &[Grant]) -> Option<String> {
         | Grant::Directory(_)
         | Grant::KeyValue(_)
         | Grant::Http(_) => true,
-        Grant::Env(_) | Grant::Speech | Grant::Model(_) | Grant::S3(_) => false,
+        Grant::Env(_) | Grant::Speech | Grant::Model(_) | Grant::Write(_) | Grant::S3(_) => false,
     };
     let unseen: Vec<_> =
         grants.iter().filter(is_unseen).map(|grant| format!("`{grant}`")).collect();

@@ -270,7 +270,8 @@ fn grantable_environment(config: &Config) -> BTreeMap<String, String> {
         | Grant::Directory(_)
         | Grant::Http(_)
         | Grant::S3(_)
-        | Grant::KeyValue(_) => None,
+        | Grant::KeyValue(_)
+        | Grant::Write(_) => None,
     });
     names.filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?))).collect()
 }

@@ -29,7 +29,7 @@ use crate::capability::progress::ProgressBoard;
 use crate::data::cache::ResultCache;
 use crate::data::stdin::{Stdin, Stream};
 use crate::data::web::{Granted, StoreSettings, Web};
-use crate::executor::{CachingExecutor, DeadLetterOffice, Directories, Shelf, Views};
+use crate::executor::{CachingExecutor, DeadLetterOffice, Directories, Outboxes, Shelf, Views};
 use crate::inbox::Inbox;
 use crate::inference::{Inference, InferenceSettings};
 use crate::machine::Machine;
@@ -225,6 +225,7 @@ impl EngineBuilder {
             machine,
             capacity: sizes.capacity,
             workers: sizes.workers,
+            outboxes: Arc::new(Outboxes::new(directories.clone())),
             directories: Arc::new(Directories::new(directories, Arc::clone(&scratch), views)),
             scratch,
             recordings: Arc::new(recordings),
@@ -276,7 +277,9 @@ impl Prepared {
         let ledger = Arc::new(Ledger::new());
         let progress = ProgressBoard::default();
         let environment = std::mem::take(&mut builder.environment);
-        let means = Means { results: state.results.clone(), logs: state.logs, environment };
+        let outboxes = Arc::clone(&workbench.outboxes);
+        let results = state.results.clone();
+        let means = Means { results, logs: state.logs, environment, outboxes };
         let site = workbench.site(means, &progress, &inbox);
         let mut executor = workbench.hands(&site, builder.worker_program.take())?;
         let mut dead_letters = None;

@@ -14,7 +14,9 @@ use pframe_core::units::ByteSize;
 use super::workbench::Workbench;
 use crate::capability::progress::ProgressBoard;
 use crate::data::results::ResultStore;
-use crate::executor::{Executor, LogStore, ProcessExecutor, Site, ThreadExecutor, WorkerProgram};
+use crate::executor::{
+    Executor, LogStore, Outboxes, ProcessExecutor, Site, ThreadExecutor, WorkerProgram,
+};
 use crate::inbox::Inbox;
 use crate::keyvalue::Stores as KeyValueStores;
 
@@ -29,6 +31,8 @@ pub(super) struct Means {
     pub(super) logs: Option<LogStore>,
     /// Values of the environment variables that some tenant may be granted.
     pub(super) environment: BTreeMap<String, String>,
+    /// Where files of guests go.
+    pub(super) outboxes: Arc<Outboxes>,
 }
 
 impl Workbench {
@@ -46,6 +50,7 @@ impl Workbench {
             results: means.results,
             scratch: Arc::clone(&self.scratch),
             directories: Arc::clone(&self.directories),
+            outboxes: means.outboxes,
             recordings: Arc::clone(&self.recordings),
             inference: Arc::clone(&self.inference),
             outside: self.outside.clone(),

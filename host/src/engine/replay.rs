@@ -58,7 +58,9 @@ impl Prepared {
         }
         let inbox = Arc::new(Inbox::default());
         let environment = std::mem::take(&mut self.builder.environment);
-        let means = Means { results: results.clone(), logs: None, environment };
+        // What it leaves for a directory of the operator is looked at, and stays where it is.
+        let outboxes = Arc::new(self.workbench.outboxes.rehearsing());
+        let means = Means { results: results.clone(), logs: None, environment, outboxes };
         let site = self.workbench.site(means, &ProgressBoard::default(), &inbox);
         let mut hands = self.workbench.hands(&site, self.builder.worker_program.take())?;
         let Capacity { cpu, memory, gpu_memory, .. } = need;

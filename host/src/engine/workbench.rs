@@ -19,7 +19,7 @@ use super::admission::{self, Job, Planned};
 use super::clock::Clock;
 use crate::data::stdin::Stdin;
 use crate::data::web::Web;
-use crate::executor::Directories;
+use crate::executor::{Directories, Outboxes};
 use crate::inference::Inference;
 use crate::machine::Machine;
 use crate::outside::Outside;
@@ -70,6 +70,8 @@ pub(crate) struct Workbench {
     pub(super) scratch: Arc<ScratchMaker>,
     /// Opens the directories that jobs were granted.
     pub(super) directories: Arc<Directories>,
+    /// Puts what guests leave for other directories there.
+    pub(super) outboxes: Arc<Outboxes>,
     /// Decodes what is cut by time.
     pub(super) recordings: Arc<Recordings>,
     /// Recognises speech.
@@ -144,6 +146,7 @@ impl Workbench {
         }
         // The same for directories.
         self.directories.open(&planned.spec.grants)?;
+        self.outboxes.check(&planned.spec.grants)?;
         Ok(planned)
     }
 

@@ -17,10 +17,12 @@ use pframe_core::units::ByteSize;
 use super::Site;
 use super::http::http_grant;
 use super::keyvalue::store_grant;
+use super::outboxes::written;
 use super::speech::speech_grant;
 use crate::capability::Granted;
 use crate::capability::directories::Files;
 use crate::capability::input::{ChunkHandle, Medium, Part, SourceHandle, Supply};
+use crate::capability::scratch::lay_out;
 use crate::data::results::{ResultStore, ResultWriter};
 use crate::data::source::{Bytes, SourceReader, Stores, Wanted};
 use crate::sandbox::{Assignment, Product, Stop};
@@ -250,7 +252,8 @@ pub(super) fn granted(site: &Site, start: &Start) -> Result<Granted, Fault> {
             | Grant::Directory(_)
             | Grant::Http(_)
             | Grant::S3(_)
-            | Grant::KeyValue(_) => {}
+            | Grant::KeyValue(_)
+            | Grant::Write(_) => {}
         }
     }
     Ok(granted)
@@ -265,9 +268,14 @@ pub(super) fn has_files(job: &JobSpec) -> bool {
 /// The directories that an attempt finds, its disk among them: new ones for each. Other processes make them, so that the
 /// thread may have to wait.
 pub(super) fn files(site: &Site, job: &JobSpec) -> Result<Files, Fault> {
+    // Before the work, not after it.
+    site.outboxes.check(&job.grants)?;
     let disk = job.limits.disk;
-    let scratch = (disk > ByteSize::ZERO).then(|| site.scratch.make(disk)).transpose()?;
-    Ok(Files { scratch, directories: site.directories.open(&job.grants)? })
+    let made = (disk > ByteSize::ZERO).then(|| site.scratch.make(disk)).transpose()?;
+    let laid_out = made.map(|disk| lay_out(disk, &written(&job.grants))).transpose()?;
+    let (scratch, outboxes) =
+        laid_out.map_or_else(Default::default, |(it, boxes)| (Some(it), boxes));
+    Ok(Files { scratch, directories: site.directories.open(&job.grants)?, outboxes })
 }
 
 /// The value of an environment variable that was granted.

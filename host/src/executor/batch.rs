@@ -21,9 +21,10 @@ use super::assignment::{
 use super::host_work;
 use super::http::LocalHttp;
 use super::keyvalue::shelf;
+use super::outboxes::hold;
 use super::speech::{Caller, LocalSpeech, put_off};
 use crate::capability::Services;
-use crate::capability::directories::Files;
+use crate::capability::directories::{Directory, Files};
 use crate::capability::input::Medium;
 use crate::capability::output::SharedOutput;
 use crate::capability::progress::ProgressSink;
@@ -79,6 +80,7 @@ async fn perform(
         // Another process makes them: nobody else on this thread waits for that.
         true => make_files(site, start, &stop).await?,
     };
+    let outboxes = files.outboxes.iter().map(hold).collect::<Result<Vec<_>, _>>()?;
     let talk = Capture::default();
     let caller = Caller::new(site, start);
     let speech = caller.account.clone();
@@ -90,7 +92,7 @@ async fn perform(
         limits: start.job.limits,
         granted: granted(site, start)?,
         files,
-        stop,
+        stop: stop.clone(),
         services: Services {
             progress: Box::new(ProgressSink::new(&site.progress, start.attempt.clone())),
             speech: Box::new(LocalSpeech(caller)),
@@ -111,7 +113,31 @@ async fn perform(
     keep_talk(site, &start.attempt, &talk);
     // An input that changed explains every other outcome.
     prepared.unchanged.check()?;
-    outcome(start, result?)
+    let outcome = outcome(start, result?)?;
+    if !outboxes.is_empty() {
+        deliver(site, start, stop, outboxes, usage).await?;
+    }
+    Ok(outcome)
+}
+
+/// Puts what the attempt left for other directories there. It ends by itself when it is late or told to: whoever hears that
+/// an attempt failed knows that nothing of it appears any more.
+async fn deliver(
+    site: &Arc<Site>,
+    start: &Start,
+    stop: Stop,
+    outboxes: Vec<Directory>,
+    usage: &mut Usage,
+) -> Result<(), Fault> {
+    let (site, start, mut used) = (Arc::clone(site), start.clone(), *usage);
+    let delivering = tokio::task::spawn_blocking(move || {
+        let delivered = site.outboxes.deliver(&start, &stop, outboxes, &mut used);
+        (delivered, used)
+    });
+    let lost = |_| Fault::new(Code::Bug).detail("the host's own work");
+    let (delivered, used) = delivering.await.map_err(lost)?;
+    *usage = used;
+    delivered
 }
 
 /// What the host does itself, on a thread that may wait.

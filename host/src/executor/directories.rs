@@ -53,7 +53,8 @@ impl Directories {
             | Grant::Model(_)
             | Grant::Http(_)
             | Grant::S3(_)
-            | Grant::KeyValue(_) => None,
+            | Grant::KeyValue(_)
+            | Grant::Write(_) => None,
         });
         names.map(|name| self.open_one(name)).collect()
     }
@@ -76,13 +77,13 @@ impl Directories {
     }
 }
 
-fn open_directory(path: &str) -> io::Result<File> {
+pub(super) fn open_directory(path: &str) -> io::Result<File> {
     let directory = rustix::fs::OFlags::DIRECTORY.bits().cast_signed();
     std::fs::OpenOptions::new().read(true).custom_flags(directory).open(path)
 }
 
 /// Without the path, which is the operator's.
-fn said(error: &io::Error) -> &'static str {
+pub(super) fn said(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such directory",
         io::ErrorKind::NotADirectory => "it is not a directory",

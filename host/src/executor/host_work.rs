@@ -35,7 +35,12 @@ pub(super) struct Watch {
 
 impl Watch {
     fn new(stop: Stop, timeout: Duration) -> Self {
-        Self { stop, started: Instant::now(), timeout }
+        Self::since(Instant::now(), stop, timeout)
+    }
+
+    /// The same for what belongs to an attempt that began earlier.
+    pub(super) fn since(started: Instant, stop: Stop, timeout: Duration) -> Self {
+        Self { stop, started, timeout }
     }
 
     /// The fault of work that has to end.

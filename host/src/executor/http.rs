@@ -33,7 +33,8 @@ pub(super) fn http_grant(grants: &[Grant]) -> Vec<HostPattern> {
         | Grant::Model(_)
         | Grant::Directory(_)
         | Grant::S3(_)
-        | Grant::KeyValue(_) => None,
+        | Grant::KeyValue(_)
+        | Grant::Write(_) => None,
     };
     grants.iter().filter_map(hosts).collect()
 }

@@ -21,7 +21,8 @@ pub(super) fn store_grant(grants: &[Grant]) -> StoreGrant {
         | Grant::Model(_)
         | Grant::Directory(_)
         | Grant::Http(_)
-        | Grant::S3(_) => None,
+        | Grant::S3(_)
+        | Grant::Write(_) => None,
     };
     StoreGrant(grants.iter().filter_map(name).collect())
 }

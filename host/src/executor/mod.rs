@@ -16,6 +16,7 @@ mod host_work;
 mod http;
 mod keyvalue;
 mod logs;
+mod outboxes;
 mod plain_json;
 mod processes;
 mod sent;
@@ -27,6 +28,7 @@ pub(crate) use cutting::cut;
 pub(crate) use dead_letters::{DeadLetterOffice, Shelf};
 pub(crate) use directories::{Directories, Views};
 pub(crate) use logs::LogStore;
+pub(crate) use outboxes::Outboxes;
 pub(crate) use processes::{ProcessExecutor, WorkerProgram};
 pub(crate) use threads::ThreadExecutor;
 
@@ -80,6 +82,8 @@ pub(crate) struct Site {
     pub(crate) scratch: Arc<ScratchMaker>,
     /// Opens the directories that jobs were granted.
     pub(crate) directories: Arc<Directories>,
+    /// Puts what guests leave for other directories there.
+    pub(crate) outboxes: Arc<Outboxes>,
     /// Decodes what is cut by time.
     pub(crate) recordings: Arc<Recordings>,
     /// Recognises speech.

@@ -17,7 +17,7 @@ use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{AttemptId, Digest, TenantName};
 use pframe_core::scheduler::{Batch, Command, Message, Outcome, Start};
 use pframe_core::units::ByteSize;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use super::driver::{Bell, Driver};
 use super::host_work;
@@ -54,6 +54,8 @@ pub(super) struct Assigned {
 pub(super) struct Floor {
     pub(super) site: Arc<Site>,
     pub(super) program: WorkerProgram,
+    /// Where files that guests left are put in their places: nobody who watches a worker waits for that.
+    pub(super) clerks: Handle,
     /// Workers that wait, the one that waits longest first.
     idle: Mutex<VecDeque<Post>>,
     deaths: Mutex<HashMap<Served, u32>>,
@@ -132,7 +134,8 @@ impl ProcessExecutor {
             .map_err(|error| Fault::new(Code::StateUnusable).detail(format!("threads: {error}")))?;
         group::sweep();
         let (idle, deaths) = (Mutex::default(), Mutex::default());
-        let floor = Floor { site, program, idle, deaths, is_closing: AtomicBool::new(false) };
+        let (clerk, is_closing) = (clerks.handle().clone(), AtomicBool::new(false));
+        let floor = Floor { site, program, clerks: clerk, idle, deaths, is_closing };
         let (drivers, stops) = (Vec::new(), HashMap::new());
         let (clerks, publishers) = (Some(clerks), Some(publishers()?));
         Ok(Self { floor: Arc::new(floor), clerks, publishers, drivers, stops, warm_max })
@@ -253,6 +256,7 @@ impl Executor for ProcessExecutor {
 
 impl Drop for ProcessExecutor {
     fn drop(&mut self) {
+        self.stop_all();
         self.floor.is_closing.store(true, Ordering::Release);
         self.floor.idle().clear();
         for (bell, thread) in self.drivers.drain(..) {

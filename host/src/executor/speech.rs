@@ -38,7 +38,8 @@ pub(super) fn speech_grant(grants: &[Grant]) -> SpeechGrant {
         | Grant::Directory(_)
         | Grant::Http(_)
         | Grant::S3(_)
-        | Grant::KeyValue(_) => None,
+        | Grant::KeyValue(_)
+        | Grant::Write(_) => None,
     };
     let names: Vec<_> = grants.iter().filter_map(name).collect();
     if names.is_empty() { SpeechGrant::Denied } else { SpeechGrant::Only(names) }

@@ -233,7 +233,7 @@ fn live<Q: DeserializeOwned, P>(
         (Resource::Cpu, cpu.as_secs()),
         (Resource::Stack, STACK_BYTES),
     ];
-    jail.close(&limits, None);
+    jail.close(&limits);
     jail.seal(Phase::Errand);
     let mut answers = Answers { line, outgoing: Outgoing::default() };
     if let Some(gap) = jail.gap().filter(|_| demands_layers) {

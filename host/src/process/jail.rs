@@ -152,17 +152,16 @@ impl Jail {
         Ok(jail)
     }
 
-    /// Closes what the child needed to get ready: the file system, the rights, and everything by name. What is left is
-    /// the directory `disk`, if it has one.
-    pub(crate) fn close(&mut self, limits: &[(Resource, u64)], disk: Option<BorrowedFd<'_>>) {
-        self.close_around(limits, disk, &[]);
+    /// Closes what the child needed to get ready: the file system, the rights, and everything by name.
+    pub(crate) fn close(&mut self, limits: &[(Resource, u64)]) {
+        self.close_around(limits, &[], &[]);
     }
 
-    /// The same for a child that may also read below `directories`.
+    /// The same for a child that may use directories of its `disk`, and read below `directories`.
     pub(crate) fn close_around(
         &mut self,
         limits: &[(Resource, u64)],
-        disk: Option<BorrowedFd<'_>>,
+        disk: &[BorrowedFd<'_>],
         directories: &[BorrowedFd<'_>],
     ) {
         if self.isolation == Isolation::Off && !limits.is_empty() {
@@ -171,7 +170,7 @@ impl Jail {
         }
         // No file is much longer than the disk that it lies on (who fills it is told so first); without one there is no
         // file to write.
-        let length_max = disk.map_or(0, |disk| disk_bytes(disk).saturating_add(1 << 20));
+        let length_max = disk.first().map_or(0, |disk| disk_bytes(*disk).saturating_add(1 << 20));
         let files = [(Resource::Fsize, length_max)];
         self.put_on(Layer::ResourceLimits, || limit_resources(&[limits, &files].concat()));
         let is_separate = self.holds(Layer::Namespaces);
@@ -408,8 +407,8 @@ fn undumpable() -> Result<(), String> {
 }
 
 /// Denies everything that Landlock knows: its second version is demanded, every newer right taken where the kernel has it.
-/// On `disk` plain files and directories can be made and used, below `directories` they can be read.
-fn landlock(disk: Option<BorrowedFd<'_>>, directories: &[BorrowedFd<'_>]) -> Result<(), String> {
+/// Below `disk` plain files and directories can be made and used, below `directories` they can be read.
+fn landlock(disk: &[BorrowedFd<'_>], directories: &[BorrowedFd<'_>]) -> Result<(), String> {
     use landlock::{
         ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, Ruleset,
         RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -431,7 +430,9 @@ fn landlock(disk: Option<BorrowedFd<'_>>, directories: &[BorrowedFd<'_>]) -> Res
             .handle_access(AccessNet::from_all(ABI::V6))?
             .scope(Scope::from_all(ABI::V6))?
             .create()?
-            .add_rules(disk.map(|disk| Ok::<_, RulesetError>(PathBeneath::new(disk, on_disk))))?
+            .add_rules(
+                disk.iter().map(|root| Ok::<_, RulesetError>(PathBeneath::new(root, on_disk))),
+            )?
             .add_rules(
                 directories.iter().map(|root| Ok::<_, RulesetError>(PathBeneath::new(root, reads))),
             )?

@@ -309,7 +309,8 @@ fn live(left_out: &[Layer], attack: Option<Attack>, stage: Stage) -> Result<(), 
     jail.seal(Phase::Load);
     if stage != Stage::Loading {
         let directories: Vec<_> = granted.iter().map(AsFd::as_fd).collect();
-        jail.close_around(&[], disk.as_ref().map(AsFd::as_fd), &directories);
+        let disk_root: Vec<_> = disk.iter().map(AsFd::as_fd).collect();
+        jail.close_around(&[], &disk_root, &directories);
         jail.seal(match (&disk, &granted) {
             (Some(_), _) => Phase::RunWithDisk,
             (None, Some(_)) => Phase::RunWithDirectories,

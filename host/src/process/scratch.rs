@@ -29,7 +29,7 @@ use super::syscalls::Phase;
 /// A file with anything in it takes this much of a disk.
 const PAGE_BYTES: u64 = 4096;
 /// Files and directories that a disk has room for: what each costs the kernel beside its bytes is not counted.
-const INODES: std::ops::RangeInclusive<u64> = 16..=10_000;
+const INODES: std::ops::RangeInclusive<u64> = 64..=10_000;
 
 /// Children that are asked for a view: one that runs already, and one that was started just now.
 const VIEWS_TRIED: usize = 2;

@@ -51,7 +51,7 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
         }
         Family::Scripted => None,
     };
-    jail.close(&[(Resource::As, load.memory_max.bytes())], None);
+    jail.close(&[(Resource::As, load.memory_max.bytes())]);
     // After what holds for each thread by itself, and before the layer that holds for all and lets no thread start.
     let seats = lines.into_iter().map(seat).collect::<io::Result<Vec<_>>>()?;
     jail.seal(Phase::Recognise);

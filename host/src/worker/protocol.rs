@@ -21,7 +21,8 @@ use crate::process::jail::LayerState;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToWorker {
     /// The first word: the component that this worker serves. Its compiled code comes as a descriptor, and after it the
-    /// root directories of a disk, and of what was granted, for the one attempt that such a worker runs.
+    /// root directories of a disk, of what was granted to read, and of what lies beside on the disk, for the one attempt that
+    /// such a worker runs.
     Load {
         /// Names the component.
         component: Digest,
@@ -33,6 +34,8 @@ pub(crate) enum ToWorker {
         has_disk: bool,
         /// Directories to read come along, which the guest finds by these names.
         directories: Vec<String>,
+        /// Directories of the disk come along, for files that the host puts elsewhere under these names.
+        outboxes: Vec<String>,
     },
     /// Run an attempt, after those that were ordered before it.
     Run(Box<RunOrder>),

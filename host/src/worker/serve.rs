@@ -71,7 +71,8 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
         Err(fault) => (Err(fault), Files::default()),
     };
     let roots: Vec<_> = files.directories.iter().map(|it| it.root.as_fd()).collect();
-    jail.close_around(&[], files.scratch.as_ref().map(AsFd::as_fd), &roots);
+    let disk: Vec<_> = files.disk().map(AsFd::as_fd).collect();
+    jail.close_around(&[], &disk, &roots);
     // All threads stand before the last layer, which holds for all of them.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -94,12 +95,15 @@ fn live(isolation: Isolation) -> Result<(), FrameError> {
     }
     settle_memory()?;
     jail.seal(phase(&files));
-    let mut roots = files.directories.iter().map(|it| &it.root).chain(&files.scratch);
+    let lacks_openat2 = {
+        let mut roots = files.directories.iter().map(|it| &it.root).chain(files.disk());
+        roots.any(|root| !keeps_below(root))
+    };
     let prepared = if !files.is_empty() && jail.lacks_empty_root() {
         Err(Fault::new(Code::WorkerUnusable).detail(
             "a private disk (`limits.disk`) or a directory needs an empty root directory around it",
         ))
-    } else if roots.any(|root| !keeps_below(root)) {
+    } else if lacks_openat2 {
         Err(Fault::new(Code::WorkerUnusable).detail("the kernel has no `openat2`"))
     } else {
         prepared
@@ -147,20 +151,26 @@ fn settle_memory() -> io::Result<()> {
 /// Loads the component that this worker serves.
 fn prepare(first: Frame) -> Result<(Sandbox, Task, Files), Fault> {
     let protocol = |what: &str| Fault::new(Code::Protocol).detail(what);
-    let Ok(ToWorker::Load { component, memory_max, engine, has_disk, directories }) =
-        first.message()
+    let Ok(first_word) = first.message() else {
+        return Err(protocol("the first word is not a component"));
+    };
+    let ToWorker::Load { component, memory_max, engine, has_disk, directories, outboxes } =
+        first_word
     else {
         return Err(protocol("the first word is not a component"));
     };
     let mut descriptors = first.descriptors.into_iter();
     let artefact = descriptors.next().ok_or_else(|| protocol("no compiled code came along"))?;
-    if descriptors.len() != usize::from(has_disk) + directories.len() {
+    if descriptors.len() != usize::from(has_disk) + directories.len() + outboxes.len() {
         return Err(protocol("not the descriptors that were named"));
     }
     let scratch = if has_disk { descriptors.next().map(File::from) } else { None };
-    let named = directories.into_iter().zip(descriptors);
-    let directories = named.map(|(name, root)| Directory { name, root: File::from(root) });
-    let files = Files { scratch, directories: directories.collect() };
+    let read = directories.len();
+    let named = directories.into_iter().chain(outboxes).zip(descriptors);
+    let mut directories: Vec<_> =
+        named.map(|(name, root)| Directory { name, root: File::from(root) }).collect();
+    let outboxes = directories.split_off(read);
+    let files = Files { scratch, directories, outboxes };
     let sandbox = Sandbox::new(SandboxSettings { attempts: SANDBOXES, memory_max })?;
     if compatibility(sandbox.engine()) != engine {
         return Err(Fault::new(Code::WorkerUnusable)

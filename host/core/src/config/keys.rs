@@ -138,8 +138,13 @@ pub(super) const JOB_TYPE: Section = Section {
 /// One entry of `directories`.
 pub(super) const DIRECTORY: Section = Section {
     what: "a directory",
-    keys: &["path", "mode"],
-    strangers: &[("access", "did you mean `mode`?"), ("dir", "did you mean `path`?")],
+    keys: &["path", "mode", "quota"],
+    strangers: &[
+        ("access", "did you mean `mode`?"),
+        ("dir", "did you mean `path`?"),
+        ("size", "did you mean `quota`?"),
+        ("writable", "write `quota: 10GiB`, say how much may lie there"),
+    ],
 };
 
 /// One entry of `tenants`.

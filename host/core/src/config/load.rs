@@ -25,7 +25,7 @@ const ATTEMPTS_MAX: u32 = 16_384;
 /// The largest component that a configuration may accept.
 const COMPONENT_BYTES_CEILING: ByteSize = ByteSize::gib(1);
 /// The largest limits on memory and retention.
-const STORAGE_MAX: ByteSize = ByteSize::gib(1024 * 1024);
+pub(super) const STORAGE_MAX: ByteSize = ByteSize::gib(1024 * 1024);
 /// The longest recording: a day is 2.8 GB of samples.
 const RECORDING_MAX: Duration = Duration::from_hours(24);
 /// The longest that a configuration may allow.
@@ -131,7 +131,7 @@ fn config(reader: &mut Reader<'_, '_>, layers: &Layers<'_>) -> Config {
         remarks: remarks(layers.environment),
         entries: Vec::new(),
     };
-    directories::check(reader, &config.tenants);
+    directories::check(reader, &config.tenants, &config.directories);
     config.entries = std::mem::take(&mut reader.entries);
     config
 }

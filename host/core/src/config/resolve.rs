@@ -67,6 +67,7 @@ impl Config {
             (None, Some(chunking)) => (Some(chunking), None),
             (None, None) => (described.chunking.as_ref(), described.overlap),
         };
+        let cache = Self::caching(&stated)?;
         Ok(Resolved {
             chunking: chunking.cloned().unwrap_or(Chunking::None),
             overlap,
@@ -77,12 +78,9 @@ impl Config {
                 retries_max: job.retries_max.unwrap_or(self.retry.retries_max),
                 ..self.retry
             },
-            grants: self.grants(job)?,
+            grants: self.grants(job, &limits)?,
             parameters: parameters(&job.parameters, &job_type.parameters),
-            cache: match job.cache.or(job_type.cache) {
-                Some(true) => Caching::Use,
-                Some(false) | None => Caching::Off,
-            },
+            cache,
         })
     }
 
@@ -92,6 +90,19 @@ impl Config {
             Ok(Reference::Named { name, .. }) => self.job_types.get(&name),
             Ok(Reference::Digest(_)) | Err(_) => None,
         })
+    }
+
+    /// Whether earlier results may be taken. One that is taken puts no files anywhere.
+    fn caching(stated: &Stated<'_>) -> Result<Caching, Fault> {
+        let Stated { job, job_type, .. } = stated;
+        let writes = job.grants.iter().find(|it| matches!(it, Grant::Write(_)));
+        match (job.cache.or(job_type.cache), writes) {
+            (Some(true), None) => Ok(Caching::Use),
+            (Some(true), Some(grant)) => Err(Fault::new(Code::JobFile).detail(format!(
+                "`cache: true` and `{grant}`: what is taken from the cache puts no files anywhere; delete one of them"
+            ))),
+            (Some(false) | None, _) => Ok(Caching::Off),
+        }
     }
 
     fn limits(&self, stated: &Stated<'_>) -> Result<Limits, Fault> {
@@ -139,7 +150,7 @@ impl Config {
         }
     }
 
-    fn grants(&self, job: &JobRequest) -> Result<Vec<Grant>, Fault> {
+    fn grants(&self, job: &JobRequest, limits: &Limits) -> Result<Vec<Grant>, Fault> {
         let allowed = self.tenant(&job.tenant).grants;
         let refused: Vec<String> = job
             .grants
@@ -154,14 +165,24 @@ impl Config {
         let mut grants = job.grants.clone();
         grants.sort();
         grants.dedup();
-        let directories = grants.iter().filter(|it| matches!(it, Grant::Directory(_))).count();
+        let is_directory = |it: &&Grant| matches!(it, Grant::Directory(_) | Grant::Write(_));
+        let directories = grants.iter().filter(is_directory).count();
         if directories > bounds::DIRECTORIES_MAX {
             let most = bounds::DIRECTORIES_MAX;
             let detail =
-                format!("a job reads at most {most} directories, this one asks for {directories}");
+                format!("a job has at most {most} directories, this one asks for {directories}");
             return Err(Fault::new(Code::GrantRefused).detail(detail));
         }
-        Ok(grants)
+        let writes = grants.iter().find(|it| matches!(it, Grant::Write(_)));
+        match writes {
+            Some(grant) if limits.disk == ByteSize::ZERO => {
+                let detail = format!(
+                    "`{grant}` needs a private disk, where files lie until the attempt has ended well: add `limits: {{ disk: 64MiB }}`"
+                );
+                Err(Fault::new(Code::JobFile).detail(detail))
+            }
+            Some(_) | None => Ok(grants),
+        }
     }
 }
 
@@ -180,7 +201,8 @@ fn is_allowed(grant: &Grant, allowed: &[Grant]) -> bool {
         | Grant::Random
         | Grant::Speech
         | Grant::Directory(_)
-        | Grant::KeyValue(_) => allowed.contains(grant),
+        | Grant::KeyValue(_)
+        | Grant::Write(_) => allowed.contains(grant),
     }
 }
 

@@ -293,11 +293,14 @@ pub struct JobType {
     pub cache: Option<bool>,
 }
 
-/// A directory of this machine that tenants may be granted by its name. Guests find it as `/in/NAME`, and can only read.
+/// A directory of this machine that tenants may be granted by its name. Guests find it as `/in/NAME`, and can only read;
+/// where it has a quota, they may be granted to put files into it by way of `/out/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
     /// Absolute. No tenant sees it.
     pub path: String,
+    /// Bytes of all files in it at most, after guests have put theirs there; `None` lets them put none.
+    pub quota: Option<ByteSize>,
 }
 
 /// What the operator allows a tenant.

@@ -53,7 +53,7 @@ pub const SEPARATOR_BYTES_MAX: usize = 256;
 pub const MODEL_NAME_BYTES_MAX: usize = 64;
 /// Longest name of a directory in a grant.
 pub const DIRECTORY_NAME_BYTES_MAX: usize = 64;
-/// Directories that one job may read: each is a descriptor on the way to every worker.
+/// Directories that one job may read or write to: each is a descriptor on the way to every worker.
 pub const DIRECTORIES_MAX: usize = 16;
 /// Longest name of a key-value store in a grant.
 pub const STORE_NAME_BYTES_MAX: usize = 64;

@@ -15,7 +15,8 @@ use crate::document::{Checker, Node, Value, closest, shown};
 use crate::hosts::HostError;
 use crate::job::Grant;
 
-const KINDS: &[&str] = &["env", "clock", "random", "speech", "dir", "http", "s3", "keyvalue"];
+const KINDS: &[&str] =
+    &["env", "clock", "random", "speech", "dir", "http", "s3", "keyvalue", "write"];
 
 /// Why a text is not a grant, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,7 @@ impl fmt::Display for Grant {
             Self::Http(hosts) => write!(f, "http: {hosts}"),
             Self::S3(objects) => write!(f, "s3: {objects}"),
             Self::KeyValue(name) => write!(f, "keyvalue: {name}"),
+            Self::Write(name) => write!(f, "write: {name}"),
         }
     }
 }
@@ -73,10 +75,11 @@ impl FromStr for Grant {
             ("random", "") => Ok(Self::Random),
             ("speech", "") => Ok(Self::Speech),
             ("speech", name) => model(name),
-            ("dir", name) => directory(name),
+            ("dir", name) => directory(kind, name).map(Self::Directory),
             ("http", hosts) => http(hosts),
             ("s3", objects) => s3(objects),
             ("keyvalue", name) => store(name),
+            ("write", name) => directory(kind, name).map(Self::Write),
             ("clock" | "random", _) => Err(GrantError::new(
                 format!("grant `{kind}` takes no value"),
                 "delete what follows it",
@@ -90,7 +93,7 @@ fn unknown(kind: &str) -> GrantError {
     let advice = match closest(kind, KINDS.iter().copied()) {
         Some(known) => format!("did you mean `{known}`?"),
         None => {
-            "grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST`, `s3: BUCKET` and `keyvalue: NAME`"
+            "grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST`, `s3: BUCKET`, `keyvalue: NAME` and `write: NAME`"
                 .to_owned()
         }
     };
@@ -119,7 +122,7 @@ pub fn is_model_name(name: &str) -> bool {
     (1..=MODEL_NAME_BYTES_MAX).contains(&name.len()) && name.chars().all(is_plain)
 }
 
-/// True for what the operator may call a directory: guests find it as `/in/NAME`.
+/// True for what the operator may call a directory: guests find it as `/in/NAME` or `/out/NAME`.
 pub(crate) fn is_directory_name(name: &str) -> bool {
     name.len() <= DIRECTORY_NAME_BYTES_MAX && is_plain_name(name)
 }
@@ -133,13 +136,15 @@ fn is_plain_name(name: &str) -> bool {
 pub(crate) const DIRECTORY_NAME: &str = "the name of a directory has letters, digits, `.`, `-` and `_`, and begins with one of the first two";
 
 /// A directory by the name that the operator gave it, never by its path.
-fn directory(name: &str) -> Result<Grant, GrantError> {
+fn directory(kind: &str, name: &str) -> Result<String, GrantError> {
     match is_directory_name(name) {
-        true => Ok(Grant::Directory(name.to_owned())),
-        false => Err(GrantError::new(
-            DIRECTORY_NAME.to_owned(),
-            "write for example `dir: corpus`; the configuration says under `directories` where that lies",
-        )),
+        true => Ok(name.to_owned()),
+        false => Err(GrantError {
+            message: DIRECTORY_NAME.to_owned(),
+            advice: format!(
+                "write for example `{kind}: corpus`; the configuration says under `directories` where that lies"
+            ),
+        }),
     }
 }
 
@@ -223,6 +228,7 @@ mod tests {
             "http: *.a.org:81",
             "s3: data/a",
             "keyvalue: cache",
+            "write: results",
         ] {
             assert_eq!(text.parse::<Grant>().map(|grant| grant.to_string()), Ok(text.to_owned()));
         }
@@ -249,7 +255,16 @@ mod tests {
         for text in ["keyvalue", "keyvalue: a/b", "keyvalue: ..", "keyvalue: \u{e4}"] {
             assert!(text.parse::<Grant>().is_err(), "{text}");
         }
-        for text in ["dir:", "dir: /etc", "dir: ..", "dir: .", "dir: a/b", "dir: -x", "dir: a\0b"] {
+        for text in [
+            "dir:",
+            "dir: /etc",
+            "dir: ..",
+            "dir: .",
+            "dir: a/b",
+            "dir: -x",
+            "dir: a\0b",
+            "write: a/b",
+        ] {
             assert!(text.parse::<Grant>().is_err(), "{text}");
         }
     }
@@ -262,7 +277,7 @@ mod tests {
         assert_eq!(error("clok"), "unknown grant `clok`; did you mean `clock`?");
         assert_eq!(
             error("root"),
-            "unknown grant `root`; grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST`, `s3: BUCKET` and `keyvalue: NAME`"
+            "unknown grant `root`; grants are `env: NAME`, `clock`, `random`, `speech`, `speech: MODEL`, `dir: NAME`, `http: HOST`, `s3: BUCKET`, `keyvalue: NAME` and `write: NAME`"
         );
     }
 }

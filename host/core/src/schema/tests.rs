@@ -74,6 +74,7 @@ fn the_schema_and_the_checker_agree() {
         ("resource_requirements: { cpu_cores: 0.5, gpu_memory: 0 } }]", true),
         ("grants: [ clock, env: LANG ] }]", true),
         ("grants: [ 'keyvalue: cache', keyvalue: cache ] }]", true),
+        ("grants: [ 'write: results', dir: a ] }]", true),
         ("on_failure: continue, max_failed_chunks: 1% }]", true),
         ("priority: high }]", false),
         ("priority: 5000 }]", false),

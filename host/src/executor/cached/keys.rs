@@ -142,6 +142,7 @@ fn of_job(site: &Site, job: &JobSpec) -> Result<Fields, Fault> {
             | Grant::Random
             | Grant::Directory(_)
             | Grant::KeyValue(_)
+            | Grant::Write(_)
             | Grant::Http(_)
             | Grant::S3(_) => {}
         }

@@ -50,8 +50,9 @@ impl Driver {
             usage.is_cached = false;
             usage.speech = sent.speech.total();
             usage.http = sent.http.total();
+            let stop = sent.stop.clone();
             let (start, outcome) = sent.outcome(ending);
-            self.end(start, usage, outcome);
+            self.end_with_files((start, stop), usage, outcome);
         }
     }
 

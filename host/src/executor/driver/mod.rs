@@ -26,6 +26,7 @@ use super::assignment::{
 use super::handover::Found;
 use super::http::HttpLine;
 use super::keyvalue::shelf;
+use super::outboxes::hold;
 use super::processes::{Assigned, Floor, Post, Served};
 use super::sent::Sent;
 use super::speech::SpeechLine;
@@ -85,6 +86,8 @@ struct Worker {
     is_ready: bool,
     /// It was made for one attempt, with that attempt's directories.
     has_files: bool,
+    /// The host's own hold on what that attempt leaves for other directories.
+    outboxes: Vec<Directory>,
     started: Instant,
     heard: Instant,
     /// When its clocks were looked at.
@@ -325,11 +328,13 @@ impl Driver {
         let files = files(site, job)?;
         let (has_files, has_disk) = (!files.is_empty(), files.scratch.is_some());
         descriptors.extend(files.scratch.map(OwnedFd::from));
-        let mut directories = Vec::with_capacity(files.directories.len());
-        for Directory { name, root } in files.directories {
-            directories.push(name);
+        let outboxes = files.outboxes.iter().map(hold).collect::<Result<_, _>>()?;
+        let mut name_of = |Directory { name, root }| {
             descriptors.push(root.into());
-        }
+            name
+        };
+        let directories = files.directories.into_iter().map(&mut name_of).collect();
+        let outbox_names = files.outboxes.into_iter().map(&mut name_of).collect();
         let mut incoming = Incoming::without_descriptors();
         let child =
             ChildProcess::start(&program.path, &["worker"], program.isolation, &mut incoming)?;
@@ -338,7 +343,14 @@ impl Driver {
         let mut outgoing = Outgoing::default();
         let engine = compatibility(site.sandbox.engine());
         let memory_max = program.memory_max;
-        let load = ToWorker::Load { component, memory_max, engine, has_disk, directories };
+        let load = ToWorker::Load {
+            component,
+            memory_max,
+            engine,
+            has_disk,
+            directories,
+            outboxes: outbox_names,
+        };
         outgoing
             .push(&load, descriptors)
             .map_err(|error| Fault::new(Code::WorkerUnusable).detail(error.to_string()))?;
@@ -349,6 +361,7 @@ impl Driver {
             outgoing,
             is_ready: false,
             has_files,
+            outboxes,
             started: now,
             heard: now,
             looked: now,
@@ -443,8 +456,9 @@ impl Driver {
     /// Takes in every whole frame. What ended did end, even if the line broke after that.
     fn understand_all(&mut self) -> Result<(), Loss> {
         let understood = self.understand_each();
+        let is_for_one = self.worker.as_ref().is_some_and(|worker| worker.has_files);
         self.account();
-        if self.sent.is_empty() && self.worker.as_ref().is_some_and(|worker| worker.has_files) {
+        if self.sent.is_empty() && is_for_one {
             // Its disk goes with it, before anybody hears that its memory is free.
             self.worker = None;
             return Ok(());
@@ -507,14 +521,33 @@ impl Driver {
         }
     }
 
-    fn end(&mut self, start: Start, usage: Usage, outcome: Result<Outcome, Fault>) {
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
-            // The host stops: the attempt had not its full chance and is not charged.
-            Err(fault) if fault.code == Code::Drained => Outcome::Returned,
-            Err(fault) => Outcome::Failed(fault),
+    /// The end of an attempt that its worker told. If that left files for other directories, a clerk puts them there before
+    /// anybody hears that it ended well, and after the worker is gone: nobody changes them any more.
+    fn end_with_files(
+        &mut self,
+        (start, stop): (Start, Stop),
+        mut usage: Usage,
+        outcome: Result<Outcome, Fault>,
+    ) {
+        let is_good = matches!(&outcome, Ok(Outcome::Output(_) | Outcome::Cuts(_)));
+        let outboxes = match &mut self.worker {
+            Some(worker) if is_good => std::mem::take(&mut worker.outboxes),
+            Some(_) | None => Vec::new(),
         };
-        self.note(start, usage, outcome);
+        if outboxes.is_empty() {
+            return self.end(start, usage, outcome);
+        }
+        self.worker = None;
+        let floor = Arc::clone(&self.floor);
+        self.floor.clerks.spawn_blocking(move || {
+            let delivered = floor.site.outboxes.deliver(&start, &stop, outboxes, &mut usage);
+            let outcome = as_told(outcome.and_then(|outcome| delivered.map(|()| outcome)));
+            floor.site.inbox.send(Message::AttemptEnded { attempt: start.attempt, usage, outcome });
+        });
+    }
+
+    fn end(&mut self, start: Start, usage: Usage, outcome: Result<Outcome, Fault>) {
+        self.note(start, usage, as_told(outcome));
     }
 
     fn note(&mut self, start: Start, usage: Usage, outcome: Outcome) {
@@ -555,6 +588,16 @@ impl Drop for Driver {
         self.end_all(&outcome);
         self.tell();
         self.floor.leave(&self.bell);
+    }
+}
+
+/// What the scheduler hears of it.
+fn as_told(outcome: Result<Outcome, Fault>) -> Outcome {
+    match outcome {
+        Ok(outcome) => outcome,
+        // The host stops: the attempt had not its full chance and is not charged.
+        Err(fault) if fault.code == Code::Drained => Outcome::Returned,
+        Err(fault) => Outcome::Failed(fault),
     }
 }
 

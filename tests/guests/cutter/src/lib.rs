@@ -58,18 +58,21 @@ pub struct Parameters {
     pub cut: Mode,
     /// The bytes of a span, where the mode needs one.
     pub n: u64,
+    /// Whether each step leaves a file with its name in `/out/results`.
+    pub leave: bool,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { cut: Mode::BlankLines, n: 1024 }
+        Self { cut: Mode::BlankLines, n: 1024, leave: false }
     }
 }
 
 impl Handler for Cutter {
     type Parameters = Parameters;
 
-    fn run(chunk: &Chunk, _: Parameters, output: &mut Output) -> Result<(), Failure> {
+    fn run(chunk: &Chunk, parameters: Parameters, output: &mut Output) -> Result<(), Failure> {
+        leave(parameters, &format!("run-{}", chunk.index()))?;
         for block in chunk.blocks() {
             output.write_all(&block?)?;
         }
@@ -81,6 +84,7 @@ impl Chunker for Cutter {
     type Parameters = Parameters;
 
     fn cut(source: &Source, parameters: Parameters) -> Result<Vec<Span>, Failure> {
+        leave(parameters, "cut")?;
         let size = source.size();
         let pieces = || pieces(size, parameters.n.max(1));
         Ok(match parameters.cut {
@@ -121,7 +125,15 @@ impl Collector for Cutter {
         parameters: Parameters,
         output: &mut Output,
     ) -> Result<(), Failure> {
+        leave(parameters, "finish")?;
         Self::combine(parts, parameters, output)
+    }
+}
+
+fn leave(parameters: Parameters, name: &str) -> Result<(), Failure> {
+    match parameters.leave {
+        true => Ok(std::fs::write(format!("/out/results/{name}"), name)?),
+        false => Ok(()),
     }
 }
 

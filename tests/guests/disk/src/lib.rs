@@ -5,9 +5,11 @@
 
 mod fill;
 mod granted;
+mod outbox;
 mod paths;
 mod result;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use pframe_guest::{Chunk, Failure, Handler, Output};
@@ -24,9 +26,12 @@ pub struct Disk;
 pub struct Parameters {
     /// What to do.
     pub r#do: Deed,
-    /// How large the result is.
+    /// How large the result is, or how many there are of something.
     #[serde(default)]
     pub bytes: u64,
+    /// Texts of files by their paths below `/out`.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
 }
 
 /// What it can do.
@@ -91,12 +96,34 @@ pub enum Deed {
     ResultHasNeighbour,
     /// Leaves a file as its result, and writes one too.
     ResultTwice,
+    /// Leaves files below `/out`.
+    Put,
+    /// The same, and fails.
+    PutAndFail,
+    /// The same, and never ends.
+    PutAndSpin,
+    /// Leaves one file of so many bytes.
+    PutBytes,
+    /// Leaves a link.
+    PutLink,
+    /// Leaves several names of one file.
+    PutHardLinks,
+    /// Leaves a file in so many directories.
+    PutDeep,
+    /// Leaves so many files.
+    PutMany,
+    /// Leaves a file of so many bytes without writing any.
+    PutSparse,
+    /// Tries every operation on every path that leads out of `/out`.
+    PutOutside,
+    /// Writes the names of what lies in its directories.
+    Entries,
 }
 
 impl Handler for Disk {
     type Parameters = Parameters;
 
-    fn run(_: &Chunk, parameters: Parameters, output: &mut Output) -> Result<(), Failure> {
+    fn run(chunk: &Chunk, parameters: Parameters, output: &mut Output) -> Result<(), Failure> {
         match parameters.r#do {
             Deed::Preopens => preopened(output),
             Deed::Leave => leave(output),
@@ -127,6 +154,20 @@ impl Handler for Disk {
             Deed::ResultIsLink => result::link(),
             Deed::ResultHasNeighbour => result::neighbour(),
             Deed::ResultTwice => result::twice(output),
+            Deed::Put => outbox::put(chunk, &parameters),
+            Deed::PutAndFail => {
+                outbox::put(chunk, &parameters)?;
+                Err(Failure::permanent("as it was asked to"))
+            }
+            Deed::PutAndSpin => outbox::and_spin(chunk, &parameters),
+            Deed::PutBytes => outbox::bytes(&parameters),
+            Deed::PutLink => outbox::link(&parameters, output),
+            Deed::PutHardLinks => outbox::hard_links(),
+            Deed::PutDeep => outbox::deep(&parameters),
+            Deed::PutMany => outbox::many(&parameters, output),
+            Deed::PutSparse => outbox::sparse(&parameters),
+            Deed::PutOutside => outbox::outside(output),
+            Deed::Entries => outbox::names(output),
         }
     }
 }

@@ -21,9 +21,13 @@ const LINKS: [(&str, &str); 5] = [
 
 /// Tries everything on everything. A line that says `OPEN` is a way out.
 pub(crate) fn outside(output: &mut Output) -> Result<(), Failure> {
-    let disk = disk()?;
+    outside_of(output, &disk()?)
+}
+
+/// The same for another directory.
+pub(crate) fn outside_of(output: &mut Output, disk: &Descriptor) -> Result<(), Failure> {
     disk.create_directory_at("inside").map_err(failure)?;
-    create(&disk, "inside/file").map_err(failure)?;
+    create(disk, "inside/file").map_err(failure)?;
     let mut paths: Vec<String> = [
         "..",
         "../",
@@ -55,7 +59,7 @@ pub(crate) fn outside(output: &mut Output) -> Result<(), Failure> {
         }
     }
     for path in &paths {
-        each(output, &disk, path)?;
+        each(output, disk, path)?;
     }
     Ok(())
 }
