@@ -16,6 +16,7 @@ pub mod ids;
 pub mod job;
 pub mod jobfile;
 pub mod limits;
+pub mod logins;
 pub mod naming;
 pub mod oci;
 pub mod policy;

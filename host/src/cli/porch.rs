@@ -15,6 +15,7 @@ use pframe_core::job::{Grant, STANDARD_STREAM};
 use pframe_core::oci::OciReference;
 
 use super::arguments::SettingFlags;
+use super::credentials::registry_logins;
 use super::failure::Failure;
 use crate::engine::EngineBuilder;
 use crate::registry::{Catalog, TaskStore, pull};
@@ -148,7 +149,8 @@ impl Porch {
             return Err(Fault::new(Code::ComponentMissing).detail(detail));
         }
         reporter::told::say(&format!("pulling `{reference}`"));
-        let pulled = pull(reference, self.config.storage.component_bytes_max)?;
+        let logins = registry_logins()?;
+        let pulled = pull(reference, self.config.storage.component_bytes_max, &logins)?;
         match wanted.filter(|wanted| *wanted != pulled.admitted.digest) {
             Some(wanted) => Err(Fault::new(Code::DigestMismatch).detail(format!(
                 "`{reference}` has sha256 {}, pinned is {wanted}",

@@ -1,21 +1,24 @@
 //! One GET to a registry: bounded in time and bytes, redirected only to where it may go.
 //!
-//! Owns: time limits, redirects, and tokens that anybody is given.
-//! Never: follows a redirect from encrypted to plain, or from this machine to another without encryption.
+//! Owns: time limits, redirects, and the token or password that opens a registry.
+//! Never: follows a redirect from encrypted to plain, or from this machine to another without encryption; takes what opens one
+//! host along to another.
 
 use std::io::Read;
 use std::time::{Duration, Instant};
 
 use http::Uri;
 use pframe_core::fault::{Code, Fault};
+use pframe_core::logins::{Login, Logins};
 use pframe_core::oci::{OciReference, is_local};
 use pframe_core::units::ByteSize;
 use serde::Deserialize;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
-use super::challenge::token_address;
+use super::challenge::{Challenge, Realm};
 use super::manifest::shown;
+use super::visitor::{Visitor, check_realm};
 
 /// A connection is made within this time.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
@@ -29,10 +32,12 @@ const REDIRECTS_MAX: usize = 5;
 const TOKEN_BYTES_MAX: ByteSize = ByteSize::kib(64);
 
 /// Speaks with one registry, for one pull.
-pub(super) struct Client {
+pub(super) struct Client<'a> {
     agent: Agent,
     base: String,
-    token: Option<String>,
+    visitor: Visitor<'a>,
+    /// What stands behind `Authorization`, once the registry asked for it.
+    key: Option<String>,
     deadline: Instant,
 }
 
@@ -57,8 +62,8 @@ pub(super) fn unreachable(what: impl Into<String>) -> Fault {
     Fault::new(Code::RegistryUnreachable).detail(what)
 }
 
-impl Client {
-    pub(super) fn new(reference: &OciReference) -> Self {
+impl<'a> Client<'a> {
+    pub(super) fn new(reference: &OciReference, logins: &'a Logins) -> Self {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = Agent::config_builder()
             .tls_config(tls)
@@ -67,60 +72,113 @@ impl Client {
             .max_redirects_will_error(false)
             .timeout_connect(Some(CONNECT_TIME_MAX))
             .timeout_recv_response(Some(ANSWER_TIME_MAX))
-            .user_agent(concat!("pframe-host/", env!("CARGO_PKG_VERSION")))
-            .build();
+            .user_agent(concat!("pframe-host/", env!("CARGO_PKG_VERSION")));
+        // A proxy would be told in clear text what is for this machine alone.
+        let config = match reference.is_local() {
+            true => config.proxy(None).build(),
+            false => config.build(),
+        };
         let scheme = if reference.is_local() { "http" } else { "https" };
         let (registry, repository) = (reference.registry(), reference.repository());
         Self {
             agent: Agent::new_with_config(config),
             base: format!("{scheme}://{registry}/v2/{repository}/"),
-            token: None,
+            visitor: Visitor::new(reference, logins),
+            key: None,
             deadline: Instant::now() + PULL_TIME_MAX,
         }
     }
 
-    /// The whole answer. A registry that wants a token gives one, or the answer is a fault.
+    /// The whole answer. A registry that asks who is there is told, or the answer is a fault.
     pub(super) fn get(&mut self, asked: Asked<'_>) -> Result<Vec<u8>, Fault> {
         let address = format!("{}{}", self.base, asked.path);
-        let mut answer = self.follow(&address, asked.accept, self.token.as_deref())?;
-        if answer.status() == 401 && self.token.is_none() {
-            let challenge =
-                answer.headers().get("www-authenticate").and_then(|it| it.to_str().ok());
-            let address_of_token = challenge.and_then(token_address);
-            let wanted = || unreachable("it wants credentials, and this program has none for it");
-            self.token = Some(self.fetch_token(&address_of_token.ok_or_else(wanted)?)?);
-            answer = self.follow(&address, asked.accept, self.token.as_deref())?;
+        let mut answer = self.follow(&address, asked.accept, self.key.as_deref())?;
+        if answer.status() == 401 && self.key.is_none() {
+            self.key = Some(self.find_key(&answer)?);
+            answer = self.follow(&address, asked.accept, self.key.as_deref())?;
         }
         match answer.status().as_u16() {
             200 => read(answer.into_body(), asked.bytes_max),
             404 => Err(Fault::new(Code::PullRefused).detail("there is nothing")),
-            401 | 403 => Err(unreachable("it does not let anybody read that")),
+            401 | 403 => Err(self.visitor.denied()),
             status => Err(unreachable(format!("it answers with status {status}"))),
         }
     }
 
-    fn fetch_token(&self, address: &str) -> Result<String, Fault> {
-        check_target(&parsed(address)?, &parsed(&self.base)?)?;
-        let answer = self.follow(address, "", None)?;
+    /// What the registry's challenge asks for; a token, where there is a choice.
+    fn find_key(&self, refusal: &http::Response<Body>) -> Result<String, Fault> {
+        let headers = refusal.headers().get_all("www-authenticate");
+        let texts = headers.iter().filter_map(|header| header.to_str().ok());
+        let challenges: Vec<_> = texts.filter_map(Challenge::parse).collect();
+        let realm = challenges.iter().find_map(|challenge| match challenge {
+            Challenge::Bearer(realm) => Some(realm.clone()),
+            Challenge::Basic => None,
+        });
+        match (realm, self.visitor.login()) {
+            (Some(realm), login) => self.fetch_token(realm, login),
+            (None, Some(login)) if challenges.contains(&Challenge::Basic) => {
+                login.basic().ok_or_else(|| self.visitor.denied())
+            }
+            (None, _) => Err(self.visitor.denied()),
+        }
+    }
+
+    /// A token for the login, else the one that anybody gets.
+    fn fetch_token(&self, mut realm: Realm, login: Option<&Login>) -> Result<String, Fault> {
+        let (service, registry) = (parsed(&realm.address)?, parsed(&self.base)?);
+        check_target(&service, &registry)?;
+        if login.is_some() {
+            check_realm(&service, &registry)?;
+            realm.scope = Some(self.visitor.scope());
+        }
+        let answer = match login {
+            Some(Login::Identity(identity)) => self.exchange(&service, &realm, identity)?,
+            Some(login @ Login::Password { .. }) => {
+                self.follow(&realm.token_address(), "", login.basic().as_deref())?
+            }
+            None => self.follow(&realm.token_address(), "", None)?,
+        };
+        if matches!(answer.status().as_u16(), 401 | 403) {
+            return Err(self.visitor.denied());
+        }
         let bytes = read(answer.into_body(), (TOKEN_BYTES_MAX, "the answer with a token"))?;
         let token: Option<Token> = serde_json::from_slice(&bytes).ok();
         let token = token.and_then(|it| it.token.or(it.access_token));
         // What goes into a header must be a header.
         let is_plain = |token: &String| token.bytes().all(|byte| byte.is_ascii_graphic());
-        token.filter(is_plain).ok_or_else(|| unreachable("it gives no token to anybody"))
+        let token = token.filter(is_plain).ok_or_else(|| unreachable("it gives no token"))?;
+        Ok(format!("Bearer {token}"))
     }
 
-    /// Follows redirects. The token stays with the host that it was meant for.
+    /// Exchanges an identity token, which lies in the body and is therefore never redirected.
+    fn exchange(
+        &self,
+        service: &Uri,
+        realm: &Realm,
+        identity: &str,
+    ) -> Result<http::Response<Body>, Fault> {
+        let form = realm.form(&[
+            ("grant_type", "refresh_token"),
+            ("client_id", "pframe-host"),
+            ("refresh_token", identity),
+        ]);
+        let request = self.agent.post(service);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let request = request.config().timeout_global(Some(self.time_left()?)).build();
+        request.send(form).map_err(|error| unreachable(error.to_string()))
+    }
+
+    /// Follows redirects. The key stays with the host that it was meant for.
     fn follow(
         &self,
         address: &str,
         accept: &str,
-        token: Option<&str>,
+        key: Option<&str>,
     ) -> Result<http::Response<Body>, Fault> {
         let mut at = parsed(address)?;
-        let mut token = token;
+        let mut key = key;
         for _ in 0..=REDIRECTS_MAX {
-            let answer = self.ask(&at, accept, token)?;
+            let answer = self.ask(&at, accept, key)?;
             if !answer.status().is_redirection() {
                 return Ok(answer);
             }
@@ -129,7 +187,7 @@ impl Client {
             let next = joined(&at, target)?;
             check_target(&next, &at)?;
             if next.authority() != at.authority() {
-                token = None;
+                key = None;
             }
             at = next;
         }
@@ -140,21 +198,24 @@ impl Client {
         &self,
         at: &Uri,
         accept: &str,
-        token: Option<&str>,
+        key: Option<&str>,
     ) -> Result<http::Response<Body>, Fault> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(unreachable(format!("it took longer than {PULL_TIME_MAX:?}")));
-        }
         let mut request = self.agent.get(at);
         if !accept.is_empty() {
             request = request.header("accept", accept);
         }
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
+        if let Some(key) = key {
+            request = request.header("authorization", key);
         }
-        let answer = request.config().timeout_global(Some(left)).build().call();
+        let answer = request.config().timeout_global(Some(self.time_left()?)).build().call();
         answer.map_err(|error| unreachable(error.to_string()))
+    }
+
+    fn time_left(&self) -> Result<Duration, Fault> {
+        match self.deadline.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(unreachable(format!("it took longer than {PULL_TIME_MAX:?}"))),
+            left => Ok(left),
+        }
     }
 }
 
@@ -177,7 +238,8 @@ fn read(body: Body, (bytes_max, limit): (ByteSize, &str)) -> Result<Vec<u8>, Fau
 
 fn parsed(address: &str) -> Result<Uri, Fault> {
     let uri = address.parse::<Uri>().ok();
-    let uri = uri.filter(|uri| uri.scheme().is_some() && uri.host().is_some());
+    let is_plain = |uri: &Uri| uri.authority().is_some_and(|it| !it.as_str().contains('@'));
+    let uri = uri.filter(|uri| uri.scheme().is_some() && is_plain(uri));
     uri.ok_or_else(|| unreachable(format!("it names {}, which is no address", shown(address))))
 }
 

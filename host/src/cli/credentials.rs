@@ -1,0 +1,111 @@
+//! Where credentials are looked for, as other tools keep them.
+//!
+//! Owns: which files these are, by the environment's variables and the home directory.
+//! Never: runs a program that would know some, or writes one of the files.
+
+use std::ffi::OsString;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use pframe_core::fault::{Code, Fault};
+use pframe_core::logins::{LoginFile, Logins};
+
+/// Bytes of a file with credentials, at most.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Logins for registries, as docker and podman write them down.
+pub(super) fn registry_logins() -> Result<Logins, Fault> {
+    let files = match set("REGISTRY_AUTH_FILE") {
+        Some(path) => vec![login_file(&path, Absent::Refused)?],
+        None => {
+            let found = login_places(set, etcetera::home_dir().ok()).into_iter();
+            found.map(|path| login_file(&path, Absent::Empty)).collect::<Result<_, _>>()?
+        }
+    };
+    Ok(Logins::new(files))
+}
+
+/// A variable that is not empty.
+fn set(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from)
+}
+
+/// Podman's places and docker's, the ones of this login of the user first.
+fn login_places(set: impl Fn(&str) -> Option<PathBuf>, home: Option<PathBuf>) -> Vec<PathBuf> {
+    let below = |folder: &str| home.as_ref().map(|home| home.join(folder));
+    let session = set("XDG_RUNTIME_DIR").map(|it| it.join("containers/auth.json"));
+    let config = set("XDG_CONFIG_HOME").or_else(|| below(".config"));
+    let docker = set("DOCKER_CONFIG").or_else(|| below(".docker"));
+    let config = config.map(|it| it.join("containers/auth.json"));
+    let docker = docker.map(|it| it.join("config.json"));
+    [session, config, docker].into_iter().flatten().collect()
+}
+
+/// What it means where a file is not there.
+#[derive(Clone, Copy)]
+enum Absent {
+    /// Nothing is known.
+    Empty,
+    /// Somebody named it.
+    Refused,
+}
+
+fn login_file(path: &Path, absent: Absent) -> Result<LoginFile, Fault> {
+    let place = path.display().to_string();
+    let refuse = |why: &str| Fault::new(Code::LoginFile).detail(format!("`{place}`: {why}"));
+    let bytes = read_private(path).map_err(|why| refuse(&why))?;
+    match (bytes, absent) {
+        (Some(bytes), _) => {
+            LoginFile::parse(&*place, &bytes).map_err(|error| refuse(&error.to_string()))
+        }
+        (None, Absent::Empty) => Ok(LoginFile::missing(&*place)),
+        (None, Absent::Refused) => {
+            Err(refuse("`REGISTRY_AUTH_FILE` names it, and there is no such file"))
+        }
+    }
+}
+
+/// A regular file of bounded size; none where there is no such file.
+fn read_private(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    let is_missing =
+        |kind: ErrorKind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory);
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if is_missing(error.kind()) => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    if !metadata.is_file() {
+        return Err("not a regular file".to_owned());
+    }
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
+    read.map_err(|error| error.to_string())?;
+    match bytes.len() as u64 > FILE_BYTES_MAX {
+        true => Err("larger than 1 MiB".to_owned()),
+        false => Ok(Some(bytes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn looks(variables: &[(&str, &str)], home: Option<&str>, expect: &[&str]) {
+        let set = |name: &str| variables.iter().find(|it| it.0 == name).map(|it| it.1.into());
+        let expect: Vec<_> = expect.iter().map(PathBuf::from).collect();
+        assert_eq!(login_places(set, home.map(PathBuf::from)), expect, "{variables:?}");
+    }
+
+    #[test]
+    fn logins_are_looked_for_where_podman_and_docker_keep_them() {
+        let (config, docker) = ("/h/.config/containers/auth.json", "/h/.docker/config.json");
+        looks(&[], Some("/h"), &[config, docker]);
+        looks(&[], None, &[]);
+        looks(&[("DOCKER_CONFIG", "/d")], Some("/h"), &[config, "/d/config.json"]);
+        looks(&[("XDG_CONFIG_HOME", "/c")], None, &["/c/containers/auth.json"]);
+        let session = "/run/user/1/containers/auth.json";
+        looks(&[("XDG_RUNTIME_DIR", "/run/user/1")], Some("/h"), &[session, config, docker]);
+    }
+}
