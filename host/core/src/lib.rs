@@ -20,6 +20,7 @@ pub mod logins;
 pub mod naming;
 pub mod oci;
 pub mod policy;
+pub mod profiles;
 pub mod report;
 pub mod resources;
 pub mod retry;

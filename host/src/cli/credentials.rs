@@ -3,12 +3,16 @@
 //! Owns: which files these are, by the environment's variables and the home directory.
 //! Never: runs a program that would know some, or writes one of the files.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use pframe_core::config::Config;
 use pframe_core::fault::{Code, Fault};
+use pframe_core::job::Grant;
 use pframe_core::logins::{LoginFile, Logins};
+use pframe_core::profiles::{ProfileFile, ProfileKind, with_profile};
 
 /// Bytes of a file with credentials, at most.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -23,6 +27,42 @@ pub(super) fn registry_logins() -> Result<Logins, Fault> {
         }
     };
     Ok(Logins::new(files))
+}
+
+/// How stores of objects are reached, where some tenant may use one: the variables `AWS_…`, with what a profile of the AWS tools
+/// says where these are silent. Else why they are not.
+pub(super) fn bucket_settings(config: &Config) -> Result<BTreeMap<String, String>, String> {
+    let mut grants = config.tenants.values().flat_map(|tenant| &tenant.grants);
+    if !grants.any(|grant| matches!(grant, Grant::S3(_))) {
+        return Ok(BTreeMap::new());
+    }
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("AWS_"))
+        .collect();
+    let credentials = profile_file(ProfileKind::Credentials)?;
+    let config = profile_file(ProfileKind::Config)?;
+    with_profile(variables, &credentials, &config).map_err(|error| error.to_string())
+}
+
+/// One of the two files of the AWS tools; they take one that is missing as empty, even if it was named.
+fn profile_file(kind: ProfileKind) -> Result<ProfileFile, String> {
+    let (variable, usual) = match kind {
+        ProfileKind::Credentials => ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
+        ProfileKind::Config => ("AWS_CONFIG_FILE", ".aws/config"),
+    };
+    let in_home = || etcetera::home_dir().ok().map(|home| home.join(usual));
+    let Some(path) = set(variable).or_else(in_home) else {
+        return Ok(ProfileFile::missing(kind, format!("~/{usual}")));
+    };
+    let place = path.display().to_string();
+    match read_private(&path) {
+        Ok(Some(bytes)) => {
+            ProfileFile::parse(kind, place, &bytes).map_err(|error| error.to_string())
+        }
+        Ok(None) => Ok(ProfileFile::missing(kind, place)),
+        Err(why) => Err(format!("`{place}`: {why}")),
+    }
 }
 
 /// A variable that is not empty.
@@ -65,8 +105,11 @@ fn login_file(path: &Path, absent: Absent) -> Result<LoginFile, Fault> {
     }
 }
 
-/// A regular file of bounded size; none where there is no such file.
+/// A regular file of bounded size; none where there is no such file, as where `/dev/null` stands for none.
 fn read_private(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    if path == Path::new("/dev/null") {
+        return Ok(None);
+    }
     let is_missing =
         |kind: ErrorKind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory);
     let metadata = match std::fs::metadata(path) {
