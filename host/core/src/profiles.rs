@@ -296,7 +296,7 @@ mod tests {
         let credentials = format!(
             "# a remark\n[default]\n{KEYS}\n[work]\nAWS_Access_Key_Id=WORK\naws_secret_access_key= work-hush ; a remark\naws_session_token =t=1\n"
         );
-        let config = "\u{feff}[default] ; a remark\r\nregion = eu-west-1\r\n[profile  \"work\"]\n  region = eu-north-1\n  s3 =\n    endpoint_url = http://not-this\n    addressing_style = path\n  endpoint_url = http://127.0.0.1:9000\n[plain]\nregion = nowhere\n";
+        let config = "\u{feff}[default] ; a remark\r\nregion = eu-west-1\r\n[profile  \"work\"]\n  region = eu-north-1\n  endpoint_url = http://127.0.0.1:9000\n  s3 =\n    endpoint_url = http://not-this\n    addressing_style = path\n[plain]\nregion = nowhere\n";
         check(
             &[],
             &credentials,
