@@ -19,14 +19,13 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Logins for registries, as docker and podman write them down.
 pub(super) fn registry_logins() -> Result<Logins, Fault> {
-    let files = match set("REGISTRY_AUTH_FILE") {
-        Some(path) => vec![login_file(&path, Absent::Refused)?],
-        None => {
-            let found = login_places(set, etcetera::home_dir().ok()).into_iter();
-            found.map(|path| login_file(&path, Absent::Empty)).collect::<Result<_, _>>()?
-        }
-    };
-    Ok(Logins::new(files))
+    if let Some(path) = set("REGISTRY_AUTH_FILE") {
+        return Ok(Logins::new(vec![login_file(&path, Absent::Refused)?]));
+    }
+    let home = etcetera::home_dir().ok();
+    let places = login_places(set, home.as_deref()).into_iter();
+    let files = places.map(|path| login_file(&path, Absent::Empty));
+    Ok(Logins::new(files.collect::<Result<_, _>>()?))
 }
 
 /// How stores of objects are reached, where some tenant may use one: the variables `AWS_…`, with what a profile of the AWS tools
@@ -71,8 +70,8 @@ fn set(name: &str) -> Option<PathBuf> {
 }
 
 /// Podman's places and docker's, the ones of this login of the user first.
-fn login_places(set: impl Fn(&str) -> Option<PathBuf>, home: Option<PathBuf>) -> Vec<PathBuf> {
-    let below = |folder: &str| home.as_ref().map(|home| home.join(folder));
+fn login_places(set: impl Fn(&str) -> Option<PathBuf>, home: Option<&Path>) -> Vec<PathBuf> {
+    let below = |folder: &str| home.map(|home| home.join(folder));
     let session = set("XDG_RUNTIME_DIR").map(|it| it.join("containers/auth.json"));
     let config = set("XDG_CONFIG_HOME").or_else(|| below(".config"));
     let docker = set("DOCKER_CONFIG").or_else(|| below(".docker"));
@@ -138,7 +137,7 @@ mod tests {
     fn looks(variables: &[(&str, &str)], home: Option<&str>, expect: &[&str]) {
         let set = |name: &str| variables.iter().find(|it| it.0 == name).map(|it| it.1.into());
         let expect: Vec<_> = expect.iter().map(PathBuf::from).collect();
-        assert_eq!(login_places(set, home.map(PathBuf::from)), expect, "{variables:?}");
+        assert_eq!(login_places(set, home.map(Path::new)), expect, "{variables:?}");
     }
 
     #[test]

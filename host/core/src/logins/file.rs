@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::{HUB, Login};
+use super::login::{HUB, Login};
 use crate::document::shown;
 
 /// A file with logins; empty where it is missing.
