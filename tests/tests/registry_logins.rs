@@ -202,7 +202,7 @@ fn a_login_is_told_to_its_own_registry_alone() {
 }
 
 #[test]
-fn a_registry_on_this_machine_is_not_asked_through_a_proxy() {
+fn no_proxy_of_the_environment_hears_a_login() {
     let (proxy, told) = listening(|_| Answer::head("500 a proxy"));
     let (address, _) = listening(|heard| match &heard.authorization {
         None => wants("Basic realm=\"x\""),

@@ -4,41 +4,50 @@
 //! Never: follows a redirect from encrypted to plain, or from this machine to another without encryption; takes what opens one
 //! host along to another.
 
-use std::io::Read;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use http::Uri;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, USER_AGENT, WWW_AUTHENTICATE};
+use http::{Request, Response, Uri, request};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::logins::{Login, Logins};
 use pframe_core::oci::{OciReference, is_local};
 use pframe_core::units::ByteSize;
 use serde::Deserialize;
-use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body};
 
 use super::challenge::{Challenge, Realm};
 use super::manifest::shown;
 use super::visitor::{Visitor, check_realm};
+use crate::outside::{
+    Account, Caller, Caps, HttpError, Names, Outside, Patience, Reach, Received, Target, Timeouts,
+};
 
-/// A connection is made within this time.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
-/// An answer begins within this time.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+/// A connection is made, an answer begins, and goes on, within these times.
+const TIMEOUTS: Timeouts = Timeouts {
+    connect: Some(Duration::from_secs(10)),
+    first_byte: Some(Duration::from_secs(30)),
+    between_bytes: Some(Duration::from_secs(30)),
+};
 /// A whole pull, however many answers it takes.
 const PULL_TIME_MAX: Duration = Duration::from_mins(10);
 /// Redirects of one answer.
 const REDIRECTS_MAX: usize = 5;
 /// The longest answer that holds a token.
 const TOKEN_BYTES_MAX: ByteSize = ByteSize::kib(64);
+/// One request; what is read of its answer is bounded where it is read.
+const CAPS: Caps = Caps { requests: 1, at_once: 1, sent: u64::MAX, received: u64::MAX };
 
 /// Speaks with one registry, for one pull.
 pub(super) struct Client<'a> {
-    agent: Agent,
+    outside: Outside,
     base: String,
     visitor: Visitor<'a>,
     /// What stands behind `Authorization`, once the registry asked for it.
     key: Option<String>,
-    deadline: Instant,
+    patience: Patience,
 }
 
 /// What is asked for, and how long the answer may be.
@@ -62,30 +71,20 @@ pub(super) fn unreachable(what: impl Into<String>) -> Fault {
     Fault::new(Code::RegistryUnreachable).detail(what)
 }
 
+fn failed(error: &HttpError) -> Fault {
+    unreachable(error.to_string())
+}
+
 impl<'a> Client<'a> {
     pub(super) fn new(reference: &OciReference, logins: &'a Logins) -> Self {
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(CONNECT_TIME_MAX))
-            .timeout_recv_response(Some(ANSWER_TIME_MAX))
-            .user_agent(concat!("pframe-host/", env!("CARGO_PKG_VERSION")));
-        // A proxy would be told in clear text what is for this machine alone.
-        let config = match reference.is_local() {
-            true => config.proxy(None).build(),
-            false => config.build(),
-        };
         let scheme = if reference.is_local() { "http" } else { "https" };
         let (registry, repository) = (reference.registry(), reference.repository());
         Self {
-            agent: Agent::new_with_config(config),
+            outside: Outside::new(Names::default()),
             base: format!("{scheme}://{registry}/v2/{repository}/"),
             visitor: Visitor::new(reference, logins),
             key: None,
-            deadline: Instant::now() + PULL_TIME_MAX,
+            patience: Patience::of(PULL_TIME_MAX),
         }
     }
 
@@ -98,7 +97,7 @@ impl<'a> Client<'a> {
             answer = self.follow(&address, asked.accept, self.key.as_deref())?;
         }
         match answer.status().as_u16() {
-            200 => read(answer.into_body(), asked.bytes_max),
+            200 => self.read(answer.into_body(), asked.bytes_max),
             404 => Err(Fault::new(Code::PullRefused).detail("there is nothing")),
             401 | 403 => Err(self.visitor.denied()),
             status => Err(unreachable(format!("it answers with status {status}"))),
@@ -106,8 +105,8 @@ impl<'a> Client<'a> {
     }
 
     /// What the registry's challenge asks for; a token, where there is a choice.
-    fn find_key(&self, refusal: &http::Response<Body>) -> Result<String, Fault> {
-        let headers = refusal.headers().get_all("www-authenticate");
+    fn find_key(&self, refusal: &Response<Received>) -> Result<String, Fault> {
+        let headers = refusal.headers().get_all(WWW_AUTHENTICATE);
         let texts = headers.iter().filter_map(|header| header.to_str().ok());
         let challenges: Vec<_> = texts.filter_map(Challenge::parse).collect();
         let realm = challenges.iter().find_map(|challenge| match challenge {
@@ -141,7 +140,7 @@ impl<'a> Client<'a> {
         if matches!(answer.status().as_u16(), 401 | 403) {
             return Err(self.visitor.denied());
         }
-        let bytes = read(answer.into_body(), (TOKEN_BYTES_MAX, "the answer with a token"))?;
+        let bytes = self.read(answer.into_body(), (TOKEN_BYTES_MAX, "the answer with a token"))?;
         let token: Option<Token> = serde_json::from_slice(&bytes).ok();
         let token = token.and_then(|it| it.token.or(it.access_token));
         // What goes into a header must be a header.
@@ -156,16 +155,14 @@ impl<'a> Client<'a> {
         service: &Uri,
         realm: &Realm,
         identity: &str,
-    ) -> Result<http::Response<Body>, Fault> {
+    ) -> Result<Response<Received>, Fault> {
         let form = realm.form(&[
             ("grant_type", "refresh_token"),
             ("client_id", "pframe-host"),
             ("refresh_token", identity),
         ]);
-        let request = self.agent.post(service);
-        let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let request = request.config().timeout_global(Some(self.time_left()?)).build();
-        request.send(form).map_err(|error| unreachable(error.to_string()))
+        let request = Request::post(service);
+        self.send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded"), form)
     }
 
     /// Follows redirects. The key stays with the host that it was meant for.
@@ -174,7 +171,7 @@ impl<'a> Client<'a> {
         address: &str,
         accept: &str,
         key: Option<&str>,
-    ) -> Result<http::Response<Body>, Fault> {
+    ) -> Result<Response<Received>, Fault> {
         let mut at = parsed(address)?;
         let mut key = key;
         for _ in 0..=REDIRECTS_MAX {
@@ -182,7 +179,7 @@ impl<'a> Client<'a> {
             if !answer.status().is_redirection() {
                 return Ok(answer);
             }
-            let target = answer.headers().get("location").and_then(|it| it.to_str().ok());
+            let target = answer.headers().get(LOCATION).and_then(|it| it.to_str().ok());
             let target = target.ok_or_else(|| unreachable("it redirects to nowhere"))?;
             let next = joined(&at, target)?;
             check_target(&next, &at)?;
@@ -194,52 +191,54 @@ impl<'a> Client<'a> {
         Err(unreachable(format!("it redirects more than {REDIRECTS_MAX} times")))
     }
 
-    fn ask(
-        &self,
-        at: &Uri,
-        accept: &str,
-        key: Option<&str>,
-    ) -> Result<http::Response<Body>, Fault> {
-        let mut request = self.agent.get(at);
+    fn ask(&self, at: &Uri, accept: &str, key: Option<&str>) -> Result<Response<Received>, Fault> {
+        let mut request = Request::get(at);
         if !accept.is_empty() {
-            request = request.header("accept", accept);
+            request = request.header(ACCEPT, accept);
         }
         if let Some(key) = key {
-            request = request.header("authorization", key);
+            request = request.header(AUTHORIZATION, key);
         }
-        let answer = request.config().timeout_global(Some(self.time_left()?)).build().call();
-        answer.map_err(|error| unreachable(error.to_string()))
+        self.send(request, String::new())
     }
 
-    fn time_left(&self) -> Result<Duration, Fault> {
-        match self.deadline.saturating_duration_since(Instant::now()) {
-            Duration::ZERO => Err(unreachable(format!("it took longer than {PULL_TIME_MAX:?}"))),
-            left => Ok(left),
-        }
+    /// Waits for the head of an answer, from wherever the registry is: the operator's network may have it inside.
+    fn send(&self, request: request::Builder, body: String) -> Result<Response<Received>, Fault> {
+        let body = Full::new(Bytes::from(body)).map_err(|error| match error {});
+        let request =
+            request.header(USER_AGENT, concat!("pframe-host/", env!("CARGO_PKG_VERSION")));
+        let request = request.body(body).map_err(|error| unreachable(error.to_string()))?;
+        let target = Target::of(request.uri()).map_err(|error| failed(&error))?;
+        let (reach, account) = (Reach::own(target), Arc::new(Account::new(CAPS)));
+        let caller = Caller { outside: self.outside.clone(), reach, account };
+        let called = caller.call(request, TIMEOUTS, self.patience.deadline);
+        self.outside.wait(&self.patience, called).map_err(|error| failed(&error))
     }
-}
 
-/// Reads to the end, or to the byte that is too much.
-fn read(body: Body, (bytes_max, limit): (ByteSize, &str)) -> Result<Vec<u8>, Fault> {
-    let too_large =
-        |size: ByteSize| Err(Fault::new(Code::ComponentTooLarge).hit(limit, bytes_max, size));
-    if let Some(length) = body.content_length().filter(|length| *length > bytes_max.bytes()) {
-        return too_large(ByteSize(length));
-    }
-    let mut bytes = Vec::new();
-    let reader = body.into_reader();
-    let read = reader.take(bytes_max.bytes() + 1).read_to_end(&mut bytes);
-    read.map_err(|error| unreachable(format!("its answer breaks off: {error}")))?;
-    match bytes.len() as u64 > bytes_max.bytes() {
-        true => too_large(ByteSize(bytes.len() as u64)),
-        false => Ok(bytes),
+    /// Reads to the end, or to the piece that is too much.
+    fn read(&self, mut body: Received, bound: (ByteSize, &str)) -> Result<Vec<u8>, Fault> {
+        let (bytes_max, limit) = bound;
+        let check = |size: u64| match size > bytes_max.bytes() {
+            true => Err(Fault::new(Code::ComponentTooLarge).hit(limit, bytes_max, ByteSize(size))),
+            false => Ok(()),
+        };
+        check(body.size_hint().lower())?;
+        let mut bytes = Vec::new();
+        loop {
+            let frame = async { body.frame().await.transpose() };
+            let frame = self.outside.wait(&self.patience, frame);
+            let frame =
+                frame.map_err(|error| unreachable(format!("its answer breaks off: {error}")));
+            let Some(frame) = frame? else { return Ok(bytes) };
+            bytes.extend_from_slice(frame.data_ref().map_or(&[], |piece| piece));
+            check(bytes.len() as u64)?;
+        }
     }
 }
 
 fn parsed(address: &str) -> Result<Uri, Fault> {
     let uri = address.parse::<Uri>().ok();
-    let is_plain = |uri: &Uri| uri.authority().is_some_and(|it| !it.as_str().contains('@'));
-    let uri = uri.filter(|uri| uri.scheme().is_some() && is_plain(uri));
+    let uri = uri.filter(|uri| uri.scheme().is_some() && uri.host().is_some());
     uri.ok_or_else(|| unreachable(format!("it names {}, which is no address", shown(address))))
 }
 
