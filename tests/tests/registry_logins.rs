@@ -202,6 +202,23 @@ fn a_login_is_told_to_its_own_registry_alone() {
 }
 
 #[test]
+fn a_host_that_a_registry_redirects_to_cannot_ask_for_the_login() {
+    let (evil, told_evil) = listening(|_| Answer::head("500 a token service"));
+    for challenge in
+        [format!("Bearer realm=\"https://{evil}/token\""), "Basic realm=\"x\"".to_owned()]
+    {
+        let (storage, told_storage) = listening(move |_| wants(&challenge));
+        let away = format!("307 Temporary Redirect\r\nLocation: http://{storage}/x");
+        let (address, told) = listening(move |_| Answer::head(&away));
+        let place = Place::new();
+        place.write(DOCKER, login(&address, USER, PASSWORD));
+        has(&pull(&place, &address, 5), &["PF420", "status 401"]);
+        assert_eq!((told.all(), told_storage.all()), (vec![], vec![]));
+    }
+    assert_eq!(told_evil.all(), [""; 0]);
+}
+
+#[test]
 fn no_proxy_of_the_environment_hears_a_login() {
     let (proxy, told) = listening(|_| Answer::head("500 a proxy"));
     let (address, _) = listening(|heard| match &heard.authorization {

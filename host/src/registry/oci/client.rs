@@ -91,15 +91,18 @@ impl<'a> Client<'a> {
     /// The whole answer. A registry that asks who is there is told, or the answer is a fault.
     pub(super) fn get(&mut self, asked: Asked<'_>) -> Result<Vec<u8>, Fault> {
         let address = format!("{}{}", self.base, asked.path);
-        let mut answer = self.follow(&address, asked.accept, self.key.as_deref())?;
-        if answer.status() == 401 && self.key.is_none() {
+        let registry = parsed(&address)?;
+        let (mut from, mut answer) = self.follow(&address, asked.accept, self.key.as_deref())?;
+        let is_own = |from: &Uri| from.authority() == registry.authority();
+        // Where a redirect leads nobody may ask who is there: that host would choose who is told the login.
+        if answer.status() == 401 && self.key.is_none() && is_own(&from) {
             self.key = Some(self.find_key(&answer)?);
-            answer = self.follow(&address, asked.accept, self.key.as_deref())?;
+            (from, answer) = self.follow(&address, asked.accept, self.key.as_deref())?;
         }
         match answer.status().as_u16() {
             200 => self.read(answer.into_body(), asked.bytes_max),
             404 => Err(Fault::new(Code::PullRefused).detail("there is nothing")),
-            401 | 403 => Err(self.visitor.denied()),
+            401 | 403 if is_own(&from) => Err(self.visitor.denied()),
             status => Err(unreachable(format!("it answers with status {status}"))),
         }
     }
@@ -133,9 +136,9 @@ impl<'a> Client<'a> {
         let answer = match login {
             Some(Login::Identity(identity)) => self.exchange(&service, &realm, identity)?,
             Some(login @ Login::Password { .. }) => {
-                self.follow(&realm.token_address(), "", login.basic().as_deref())?
+                self.follow(&realm.token_address(), "", login.basic().as_deref())?.1
             }
-            None => self.follow(&realm.token_address(), "", None)?,
+            None => self.follow(&realm.token_address(), "", None)?.1,
         };
         if matches!(answer.status().as_u16(), 401 | 403) {
             return Err(self.visitor.denied());
@@ -165,19 +168,19 @@ impl<'a> Client<'a> {
         self.send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded"), form)
     }
 
-    /// Follows redirects. The key stays with the host that it was meant for.
+    /// Follows redirects, to an answer and where it is from. The key stays with the host that it was meant for.
     fn follow(
         &self,
         address: &str,
         accept: &str,
         key: Option<&str>,
-    ) -> Result<Response<Received>, Fault> {
+    ) -> Result<(Uri, Response<Received>), Fault> {
         let mut at = parsed(address)?;
         let mut key = key;
         for _ in 0..=REDIRECTS_MAX {
             let answer = self.ask(&at, accept, key)?;
             if !answer.status().is_redirection() {
-                return Ok(answer);
+                return Ok((at, answer));
             }
             let target = answer.headers().get(LOCATION).and_then(|it| it.to_str().ok());
             let target = target.ok_or_else(|| unreachable("it redirects to nowhere"))?;
