@@ -10,11 +10,25 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// How long the registry may take to answer for the first time.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Who may read and write in a [`DockerRegistry`] that is private.
+pub const USER: &str = "ada";
+/// With this password.
+pub const PASSWORD: &str = "s3cret-of-ada";
+/// What an `htpasswd` file has for it (bcrypt).
+const PASSWORD_HASH: &str = "$2y$05$abcdefghijklmnopqrstuuitFbFC.tJuUuBIoKqGq8ZH9Y5KVtvNK";
+
+/// The value of `Authorization` for a user and a password.
+pub fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
 
 /// A digest as registries write it.
 pub fn digest(bytes: &[u8]) -> String {
@@ -40,26 +54,40 @@ pub struct DockerRegistry {
     child: Child,
     /// `localhost:PORT`.
     pub address: String,
+    is_private: bool,
     _storage: TempDir,
 }
 
 impl DockerRegistry {
-    /// Starts it.
-    ///
+    /// Starts it, open to anybody.
+    pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Starts it for [`USER`] with [`PASSWORD`] alone.
+    pub fn start_private() -> Self {
+        Self::start_with(Some(&format!("{USER}:{PASSWORD_HASH}\n")))
+    }
+
     /// # Panics
     ///
     /// Where it is not installed, or does not come up.
-    pub fn start() -> Self {
+    fn start_with(passwords: Option<&str>) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("a bound port").port();
         drop(free);
         let storage = tempfile::tempdir().expect("a temporary folder can be made");
         let config = storage.path().join("config.yml");
         let root = storage.path().join("storage");
-        let text = format!(
+        let mut text = format!(
             "version: 0.1\nlog: {{ level: error }}\nstorage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: 127.0.0.1:{port} }}\n",
             root.display()
         );
+        if let Some(passwords) = passwords {
+            let file = storage.path().join("htpasswd");
+            std::fs::write(&file, passwords).expect("a file can be written");
+            text += &format!("auth: {{ htpasswd: {{ realm: test, path: {} }} }}\n", file.display());
+        }
         std::fs::write(&config, text).expect("a file can be written");
         let child = Command::new("docker-registry")
             .arg("serve")
@@ -70,7 +98,8 @@ impl DockerRegistry {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry is installed: `cargo xtask test` does that");
-        let registry = Self { child, address: format!("localhost:{port}"), _storage: storage };
+        let (address, is_private) = (format!("localhost:{port}"), passwords.is_some());
+        let registry = Self { child, address, is_private, _storage: storage };
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(begun.elapsed() < PATIENCE, "the registry did not come up");
@@ -98,8 +127,12 @@ impl DockerRegistry {
     fn ask(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address.replace("localhost", "127.0.0.1"))
             .expect("the registry listens");
+        let login = match self.is_private {
+            true => format!("Authorization: {}\r\n", basic(USER, PASSWORD)),
+            false => String::new(),
+        };
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{login}Content-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
             self.address,
             body.len()
         );
@@ -160,6 +193,10 @@ pub struct Heard {
     pub host: String,
     /// The header, where there was one.
     pub authorization: Option<String>,
+    /// Such as `GET`.
+    pub method: String,
+    /// What was sent along, as text.
+    pub body: String,
 }
 
 /// Starts a registry that answers as the test says; the answer is its address. It ends with the test.
@@ -182,15 +219,20 @@ pub fn lying(answer: impl Fn(&Heard) -> Answer + Send + Sync + 'static) -> Strin
 
 fn serve(mut stream: TcpStream, answer: &dyn Fn(&Heard) -> Answer) {
     let Ok(copy) = stream.try_clone() else { return };
-    let lines = BufReader::new(copy).lines().map_while(Result::ok);
+    let mut reader = BufReader::new(copy);
+    let lines = reader.by_ref().lines().map_while(Result::ok);
     let lines: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
     let header = |name: &str| {
         let found = lines.iter().skip(1).filter_map(|line| line.split_once(": "));
         found.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, it)| it.to_owned()).next()
     };
-    let path = lines.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let word = |at| lines.first().and_then(|line| line.split(' ').nth(at)).unwrap_or_default();
+    let (method, path) = (word(0).to_owned(), word(1).to_owned());
     let host = header("host").unwrap_or_default();
-    let heard = Heard { path, host, authorization: header("authorization") };
+    let length = header("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let mut body = String::new();
+    let _ = reader.take(length).read_to_string(&mut body);
+    let heard = Heard { path, host, authorization: header("authorization"), method, body };
     let Answer { head, body, is_endless } = answer(&heard);
     let head = format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n");
     let mut sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));

@@ -204,8 +204,8 @@ fn a_registry_that_lies_is_refused_by_bound_or_digest_and_the_store_is_untouched
         blob(),
     );
     refuses(
-        "credentials",
-        &["PF420", "wants credentials"],
+        "a login",
+        &["PF421", "there is none for `127.0.0.1:", "/.docker/config.json`"],
         5,
         Answer::head("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\""),
         blob(),

@@ -152,6 +152,8 @@ codes! {
     Quarantined = 412, Task, Never, "task.quarantined", "the component is quarantined: it took two worker processes down with it", "look at the faults of its earlier attempts; a host that starts anew forgets it";
     RecogniserFailed = 413, Machine, ByPolicy, "machine.recogniser", "speech recognition failed", "see the message; another attempt gets another process";
     RegistryUnreachable = 420, Machine, Never, "machine.registry", "the registry gives no answer that can be used", "check the reference and the network, and try again";
+    RegistryDenied = 421, Machine, Never, "machine.registry_denied", "the registry does not let this program read that", "log in to it with `docker login` or `podman login`, or let `REGISTRY_AUTH_FILE` name a file with a login";
+    LoginFile = 422, Machine, Never, "machine.login_file", "a file with logins for registries cannot be used", "mend it, or write it anew with `docker login` or `podman login`";
     Bug = 501, Host, Never, "host.bug", "the host itself failed", "please report this, with the message above";
     Cancelled = 601, Job, Never, "cancelled.user", "the job was cancelled", "run it again when wanted";
     JobStopped = 602, Job, Never, "cancelled.job_failed", "stopped because another chunk of its job failed", "see that chunk; `on_failure: continue` keeps the others";

@@ -11,7 +11,7 @@ use pframe_core::config::{
 };
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{JobId, TaskName, TenantName};
-use pframe_core::job::{Boundary, Caching, Chunking, Grant, InputRequest, JobRequest};
+use pframe_core::job::{Boundary, Caching, Chunking, Grant, InputRequest, JobRequest, Overlap};
 use pframe_core::policy::{Backoff, RetryPolicy};
 use pframe_core::units::{ByteSize, CpuCores};
 
@@ -477,6 +477,41 @@ fn what_a_job_states_wins() {
     assert_eq!(resolved.limits.timeout, Duration::from_secs(7));
     assert_eq!(resolved.requirements.cpu, CpuCores(500));
     assert_eq!(resolved.requirements.gpu_memory, ByteSize(1_000_000_000));
+}
+
+#[test]
+fn an_overlap_of_a_job_type_holds_with_its_own_chunks_alone() {
+    let config = load(
+        "job_types:\n  size: { chunk_strategy: size_based, chunk_size: 1MiB, overlap: 4KiB }\n  time: { chunk_strategy: time, chunk_size: 60s, overlap: 2s }\n  plain: { chunk_strategy: content }\n",
+    );
+    let overlap = |request: &JobRequest| config.resolve(request).unwrap().overlap;
+    assert_eq!(overlap(&job("size")), Some(Overlap::Bytes(ByteSize::kib(4))));
+    assert_eq!(overlap(&job("time")), Some(Overlap::Time(Duration::from_secs(2))));
+    assert_eq!(overlap(&job("plain")), None);
+    let chunking = Some(Chunking::Size { size: ByteSize::kib(1), boundary: Boundary::Line });
+    assert_eq!(overlap(&JobRequest { chunking, ..job("size") }), None);
+    let shown = shown(&config);
+    assert!(shown.contains("job_types.size.overlap = 4KiB  # pframe.yaml:2"), "{shown}");
+}
+
+#[test]
+fn an_overlap_of_a_job_type_is_no_longer_than_a_chunk() {
+    check(
+        "job_types:\n  a: { chunk_strategy: content, chunk_size: 1KiB, overlap: 2KiB }\n  b: { chunk_strategy: none, overlap: 2KiB }\n  c: { chunk_strategy: time, overlap: 2KiB }\n  d: { overlap: 2KiB }\n",
+        &expect![[r#"
+            pframe.yaml:2:60: error[PF109]: `2KiB` is out of range
+              in: job_types.a.overlap
+              advice: write a size from 0 B to 1 KiB
+            pframe.yaml:3:39: error[PF109]: `overlap` means nothing with this `chunk_strategy`
+              in: job_types.b
+              advice: delete it, or choose another strategy
+            pframe.yaml:4:39: error[PF109]: expected a duration, found `2KiB`
+              in: job_types.c.overlap
+              advice: write a duration from 0 s to 10m, for example `10min`
+            pframe.yaml:5:6: error[PF109]: `chunk_strategy` is missing
+              in: job_types.d
+              advice: write for example `chunk_strategy: size_based`"#]],
+    );
 }
 
 #[test]

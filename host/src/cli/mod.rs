@@ -11,6 +11,7 @@ mod check;
 mod completions;
 mod config;
 mod control;
+mod credentials;
 mod explain;
 mod failure;
 mod gc;

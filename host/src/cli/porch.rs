@@ -15,6 +15,7 @@ use pframe_core::job::{Grant, STANDARD_STREAM};
 use pframe_core::oci::OciReference;
 
 use super::arguments::SettingFlags;
+use super::credentials::{bucket_settings, registry_logins};
 use super::failure::Failure;
 use crate::engine::EngineBuilder;
 use crate::registry::{Catalog, TaskStore, pull};
@@ -97,8 +98,11 @@ impl Porch {
             .config(self.config.clone())
             .cache_dir(self.cache_dir.clone())
             .models_dir(self.models_dir.clone())
-            .environment(grantable_environment(&self.config))
-            .buckets(bucket_settings(&self.config));
+            .environment(grantable_environment(&self.config));
+        let builder = match bucket_settings(&self.config) {
+            Ok(settings) => builder.buckets(settings),
+            Err(why) => builder.without_buckets(&why),
+        };
         // The running program itself, even if its file was replaced meanwhile.
         match Path::new(OWN_PROGRAM).exists() {
             true => builder.worker_program(OWN_PROGRAM),
@@ -148,7 +152,8 @@ impl Porch {
             return Err(Fault::new(Code::ComponentMissing).detail(detail));
         }
         reporter::told::say(&format!("pulling `{reference}`"));
-        let pulled = pull(reference, self.config.storage.component_bytes_max)?;
+        let logins = registry_logins()?;
+        let pulled = pull(reference, self.config.storage.component_bytes_max, &logins)?;
         match wanted.filter(|wanted| *wanted != pulled.admitted.digest) {
             Some(wanted) => Err(Fault::new(Code::DigestMismatch).detail(format!(
                 "`{reference}` has sha256 {}, pinned is {wanted}",
@@ -274,18 +279,6 @@ fn grantable_environment(config: &Config) -> BTreeMap<String, String> {
         | Grant::Write(_) => None,
     });
     names.filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?))).collect()
-}
-
-/// How stores of objects are reached, where some tenant may use one.
-fn bucket_settings(config: &Config) -> BTreeMap<String, String> {
-    let mut grants = config.tenants.values().flat_map(|tenant| &tenant.grants);
-    match grants.any(|grant| matches!(grant, Grant::S3(_))) {
-        true => std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with("AWS_"))
-            .collect(),
-        false => BTreeMap::new(),
-    }
 }
 
 /// True where somebody asked for a level; else only warnings are worth a line beside the progress.

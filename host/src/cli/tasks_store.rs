@@ -14,6 +14,7 @@ use semver::Version;
 
 use super::arguments::{AddTaskArguments, PullArguments};
 use super::check::counted;
+use super::credentials::registry_logins;
 use super::failure::{Failure, exit_code};
 use super::porch::{Porch, read_small};
 use crate::registry::{self, Addition, Kept, admit};
@@ -59,7 +60,8 @@ pub(super) fn pull(porch: &Porch, arguments: &PullArguments) -> Result<ExitCode,
         None => name_of(&reference)?,
     };
     let place = reference.to_string();
-    let pulled = registry::pull(&reference, porch.config.storage.component_bytes_max);
+    let logins = registry_logins().map_err(Failure::at(&place))?;
+    let pulled = registry::pull(&reference, porch.config.storage.component_bytes_max, &logins);
     let pulled = pulled.map_err(Failure::at(&place))?;
     let addition = Addition {
         name,

@@ -63,7 +63,7 @@ pub struct EngineBuilder {
     isolation: Option<Isolation>,
     stdin: Stream,
     names: Names,
-    buckets: BTreeMap<String, String>,
+    buckets: StoreSettings,
     reporters: Vec<Box<dyn Reporter>>,
 }
 
@@ -119,7 +119,13 @@ impl EngineBuilder {
     /// How stores of objects (`s3://`) are reached: variables such as `AWS_ACCESS_KEY_ID` and `AWS_ENDPOINT_URL`, which no
     /// guest sees. By default there is none.
     pub fn buckets(mut self, variables: BTreeMap<String, String>) -> Self {
-        self.buckets = variables;
+        self.buckets = StoreSettings::new(variables);
+        self
+    }
+
+    /// Stores of objects cannot be reached, and jobs that name one are told why.
+    pub(crate) fn without_buckets(mut self, why: &str) -> Self {
+        self.buckets = StoreSettings::refused(why);
         self
     }
 
@@ -210,7 +216,7 @@ impl EngineBuilder {
         };
         let outside = Outside::new(std::mem::take(&mut self.names));
         let (granted, temporary) = (granted(&config), temporary_storage(&config));
-        let stores = StoreSettings::new(std::mem::take(&mut self.buckets));
+        let stores = std::mem::take(&mut self.buckets);
         if self.worker_program.is_some() {
             group::settle();
         }

@@ -1,8 +1,7 @@
 //! The network, as far as somebody was allowed to reach it.
 //!
-//! Owns: which addresses may be reached, and requests over HTTP to them: every connection that is made for a job or a guest
-//! goes through here (components are pulled by `registry/oci/`, for the operator). A name is resolved once, what comes back is
-//! checked, and the checked address itself is connected to.
+//! Owns: which addresses may be reached, and requests over HTTP to them: every connection that this program makes goes
+//! through here. A name is resolved once, what comes back is checked, and the checked address itself is connected to.
 //! Never: follows a redirect, reads a proxy from the environment, or lets anything wait past its deadline.
 
 mod account;

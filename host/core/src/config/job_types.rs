@@ -13,10 +13,10 @@ use super::layers::Reader;
 use super::values::JobType;
 use crate::document::{Checker, Entry, Fields, Node, Place, shown};
 use crate::ids::TaskName;
-use crate::job::{Chunking, LimitsRequest};
+use crate::job::{Chunking, LimitsRequest, Overlap};
 use crate::jobfile::{
-    Stated, Strategy, boundary, bounds, length_range, limits, parameters, path, requirements,
-    separator, size_range, strategies,
+    Stated, Strategy, boundary, bounds, length_range, limits, overlap, parameters, path,
+    requirements, separator, size_range, strategies,
 };
 
 /// Reads all job types.
@@ -72,11 +72,13 @@ fn job_type(checker: &mut Checker<'_>, node: &Node) -> Option<JobType> {
     let limits = checker
         .optional(fields, "limits", |checker, node| Some(limits(checker, node)))
         .unwrap_or_default();
+    let (chunking, overlap) = chunking(checker, fields).unzip();
     Some(JobType {
         component: checker.optional(fields, "component", path),
         sha256: checker
             .optional(fields, "sha256", |checker, node| checker.parsed(node, str::parse)),
-        chunking: chunking(checker, fields),
+        chunking,
+        overlap: overlap.flatten(),
         limits: LimitsRequest { timeout, ..limits },
         requirements: checker
             .optional(fields, "resource_requirements", |checker, node| {
@@ -95,7 +97,8 @@ fn own_parameters(checker: &mut Checker<'_>, fields: Fields<'_>) -> Map<String, 
     }
 }
 
-fn chunking(checker: &mut Checker<'_>, fields: Fields<'_>) -> Option<Chunking> {
+/// How inputs are cut, and how much of its neighbours a chunk repeats.
+fn chunking(checker: &mut Checker<'_>, fields: Fields<'_>) -> Option<(Chunking, Option<Overlap>)> {
     let strategy = checker
         .optional(fields, "chunk_strategy", |checker, node| checker.choice(node, strategies()));
     let mut stated = Stated {
@@ -115,13 +118,15 @@ fn chunking(checker: &mut Checker<'_>, fields: Fields<'_>) -> Option<Chunking> {
             .optional(fields, "chunk_size", |checker, node| checker.size(node, size_range()));
     }
     refuse_foreign_keys(checker, fields, strategy);
-    Some(stated.chunking(strategy))
+    let chunking = stated.chunking(strategy);
+    let overlap = overlap(checker, fields, &chunking);
+    Some((chunking, overlap))
 }
 
 fn require_strategy(checker: &mut Checker<'_>, fields: Fields<'_>) {
     let stands = |key| fields.get(key).is_some();
-    if !stands("chunk_strategy") && ["chunk_size", "boundary", "separator"].into_iter().any(stands)
-    {
+    let keys = ["chunk_size", "boundary", "separator", "overlap"];
+    if !stands("chunk_strategy") && keys.into_iter().any(stands) {
         let advice = "write for example `chunk_strategy: size_based`";
         checker.problem(fields.place(), "`chunk_strategy` is missing", advice);
     }
@@ -129,7 +134,7 @@ fn require_strategy(checker: &mut Checker<'_>, fields: Fields<'_>) {
 
 fn refuse_foreign_keys(checker: &mut Checker<'_>, fields: Fields<'_>, strategy: Strategy) {
     let meaningless: &[&str] = match strategy {
-        Strategy::None | Strategy::Custom => &["chunk_size", "boundary", "separator"],
+        Strategy::None | Strategy::Custom => &["chunk_size", "boundary", "separator", "overlap"],
         Strategy::Time => &["boundary", "separator"],
         Strategy::Size => &["separator"],
         Strategy::Content => &["boundary"],

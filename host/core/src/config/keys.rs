@@ -120,6 +120,7 @@ pub(super) const JOB_TYPE: Section = Section {
         "chunk_size",
         "boundary",
         "separator",
+        "overlap",
         "resource_requirements",
         "limits",
         "timeout",

@@ -64,7 +64,7 @@ impl Config {
         let limits = self.limits(&stated)?;
         let (chunking, overlap) = match (&job.chunking, &job_type.chunking) {
             (Some(chunking), _) => (Some(chunking), job.overlap),
-            (None, Some(chunking)) => (Some(chunking), None),
+            (None, Some(chunking)) => (Some(chunking), job_type.overlap),
             (None, None) => (described.chunking.as_ref(), described.overlap),
         };
         let cache = Self::caching(&stated)?;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 
 use super::layers::Origin;
 use crate::ids::{Digest, TaskName, TenantName};
-use crate::job::{Chunking, Grant, LimitsRequest, RequirementsRequest};
+use crate::job::{Chunking, Grant, LimitsRequest, Overlap, RequirementsRequest};
 use crate::policy::RetryPolicy;
 use crate::units::ByteSize;
 
@@ -283,6 +283,8 @@ pub struct JobType {
     pub sha256: Option<Digest>,
     /// How inputs are cut where the job states nothing.
     pub chunking: Option<Chunking>,
+    /// How much of its neighbours a chunk repeats, with these chunks.
+    pub overlap: Option<Overlap>,
     /// Limits where the job states nothing; `timeout` is among them.
     pub limits: LimitsRequest,
     /// Requirements where the job states nothing.

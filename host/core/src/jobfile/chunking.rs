@@ -119,7 +119,11 @@ pub(crate) fn chunking(checker: &mut Checker<'_>, node: &Node) -> Cutting {
 }
 
 /// Reads how much of its neighbours a chunk repeats: no more than a chunk is long.
-fn overlap(checker: &mut Checker<'_>, fields: Fields<'_>, chunking: &Chunking) -> Option<Overlap> {
+pub(crate) fn overlap(
+    checker: &mut Checker<'_>,
+    fields: Fields<'_>,
+    chunking: &Chunking,
+) -> Option<Overlap> {
     checker.optional(fields, "overlap", |checker, node| match chunking {
         Chunking::Size { size, .. } | Chunking::Content { size, .. } => {
             checker.size(node, ByteSize::ZERO..=*size).map(Overlap::Bytes)

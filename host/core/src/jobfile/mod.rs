@@ -14,7 +14,8 @@ pub(crate) mod keys;
 mod limits;
 
 pub(crate) use chunking::{
-    Cutting, Stated, Strategy, boundary, chunking, length_range, separator, size_range, strategies,
+    Cutting, Stated, Strategy, boundary, chunking, length_range, overlap, separator, size_range,
+    strategies,
 };
 pub use file::{VERSION, parse};
 pub(crate) use grants::{DIRECTORY_NAME, grants, is_directory_name};

@@ -68,9 +68,15 @@ const OFF: [&str; 5] = ["0", "false", "off", "no", "n"];
 /// Those of them that nobody is shown.
 const SECRETS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
-/// How stores are reached, as variables `AWS_…`.
-#[derive(Clone, Default)]
-pub(crate) struct StoreSettings(Arc<BTreeMap<String, String>>);
+/// How stores are reached, as variables `AWS_…`; or why they are not.
+#[derive(Clone)]
+pub(crate) struct StoreSettings(Result<Arc<BTreeMap<String, String>>, Arc<str>>);
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self::new(BTreeMap::new())
+    }
+}
 
 impl fmt::Debug for StoreSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,17 +89,27 @@ impl StoreSettings {
     pub(crate) fn new(variables: BTreeMap<String, String>) -> Self {
         let mut known = variables;
         known.retain(|name, value| SETTINGS.contains(&name.as_str()) && !value.is_empty());
-        Self(Arc::new(known))
+        Self(Ok(Arc::new(known)))
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+    /// No store is reached, for this reason.
+    pub(crate) fn refused(why: &str) -> Self {
+        Self(Err(why.into()))
+    }
+
+    fn get(&self, name: &str) -> Option<&String> {
+        self.0.as_ref().ok()?.get(name)
+    }
+
+    /// All of them, or the fault of whoever has none.
+    fn known(&self) -> Result<&BTreeMap<String, String>, Fault> {
+        self.0.as_deref().map_err(|why| unusable(why))
     }
 
     /// The text without what nobody is shown: stores repeat keys in their errors.
     fn without_secrets(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for secret in SECRETS.iter().filter_map(|name| self.0.get(*name)) {
+        for secret in SECRETS.iter().filter_map(|name| self.get(name)) {
             text = text.replace(secret.as_str(), "…");
         }
         text.chars().take(ERROR_BYTES_MAX).flat_map(char::escape_debug).collect()
@@ -102,13 +118,13 @@ impl StoreSettings {
     /// The endpoint that the operator named, wherever that is; else that of Amazon. What is checked is this one host: a bucket
     /// is part of the path there, never of the name.
     fn reach(&self) -> Result<Reach, Fault> {
-        let endpoint = self.0.get("AWS_ENDPOINT_URL_S3").or_else(|| self.0.get(ENDPOINT));
+        let endpoint = self.get("AWS_ENDPOINT_URL_S3").or_else(|| self.get(ENDPOINT));
         let Some(endpoint) = endpoint else {
             let amazon = "*.amazonaws.com".parse().expect("a pattern of names");
             return Ok(Reach::new(&[amazon]));
         };
         let is_off = |value: &String| OFF.iter().any(|off| value.eq_ignore_ascii_case(off));
-        if !self.0.get(HOSTED_STYLE).is_none_or(is_off) {
+        if !self.get(HOSTED_STYLE).is_none_or(is_off) {
             let what =
                 format!("`{HOSTED_STYLE}` is for Amazon's own endpoint; unset it, or `{ENDPOINT}`");
             return Err(unusable(&what));
@@ -256,10 +272,14 @@ impl TenantWeb {
 
     fn store(&self, bucket: &str) -> Result<AmazonS3, Fault> {
         let settings = &self.web.settings;
-        let has_keys = settings.has("AWS_ACCESS_KEY_ID") && settings.has("AWS_SECRET_ACCESS_KEY");
+        let known = settings.known()?;
+        let has = |name| known.contains_key(name);
+        let has_keys = has("AWS_ACCESS_KEY_ID") && has("AWS_SECRET_ACCESS_KEY");
         // Without keys the crate would ask the machine's metadata service for some.
-        if !has_keys && !settings.has("AWS_SKIP_SIGNATURE") {
-            return Err(unusable("set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`"));
+        if !has_keys && !has("AWS_SKIP_SIGNATURE") {
+            return Err(unusable(
+                "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or have them in a profile",
+            ));
         }
         let connector = Connector {
             outside: self.web.outside.clone(),
@@ -272,7 +292,7 @@ impl TenantWeb {
             ..RetryConfig::default()
         };
         let mut builder = AmazonS3Builder::new();
-        for (name, value) in settings.0.iter() {
+        for (name, value) in known {
             if let Ok(key) = name.to_ascii_lowercase().parse() {
                 builder = builder.with_config(key, value);
             }

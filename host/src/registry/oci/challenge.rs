@@ -1,29 +1,67 @@
-//! `WWW-Authenticate: Bearer realm="…",service="…",scope="…"`: where a registry gives tokens to anybody.
+//! `WWW-Authenticate`: whether a registry wants a name and a password, or names a service that gives tokens.
 //!
-//! Owns: reading the challenge, and the address that asks for a token without credentials.
-//! Never: sends anything but what the registry itself named.
+//! Owns: reading the challenge, and the address that asks for a token.
+//! Never: holds a login.
 
-/// The address at which a token is asked for; none where the challenge is of another kind.
-pub(super) fn token_address(challenge: &str) -> Option<String> {
-    let rest = strip_word(challenge.trim(), "bearer")?;
-    let mut parameters = parameters(rest);
-    let realm = parameters.iter().position(|(name, _)| name == "realm")?;
-    let (_, realm) = parameters.remove(realm);
-    let query: Vec<_> = parameters
-        .iter()
-        .filter(|(name, _)| name == "service" || name == "scope")
-        .map(|(name, value)| format!("{name}={}", encoded(value)))
-        .collect();
-    let separator = if realm.contains('?') { '&' } else { '?' };
-    Some(match query.is_empty() {
-        true => realm,
-        false => format!("{realm}{separator}{}", query.join("&")),
-    })
+/// What a registry wants of whoever asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Challenge {
+    /// A name and a password.
+    Basic,
+    /// A token of this service.
+    Bearer(Realm),
 }
 
-fn strip_word<'t>(text: &'t str, word: &str) -> Option<&'t str> {
-    let (first, rest) = text.split_once(' ')?;
-    first.eq_ignore_ascii_case(word).then_some(rest)
+/// A service that gives tokens, as a registry names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Realm {
+    /// Its address.
+    pub(super) address: String,
+    /// What the service calls the registry.
+    pub(super) service: Option<String>,
+    /// What the token is for, in the registry's words.
+    pub(super) scope: Option<String>,
+}
+
+impl Challenge {
+    /// Reads one header; none where it asks for something else.
+    pub(super) fn parse(header: &str) -> Option<Self> {
+        let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
+        if scheme.eq_ignore_ascii_case("basic") {
+            return Some(Self::Basic);
+        }
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        let parameters = parameters(rest);
+        let find = |name| parameters.iter().find(|(found, _)| found == name);
+        let find = |name| find(name).map(|(_, value)| value.clone());
+        let (service, scope) = (find("service"), find("scope"));
+        Some(Self::Bearer(Realm { address: find("realm")?, service, scope }))
+    }
+}
+
+impl Realm {
+    /// What is asked for in the form of a query: the service, the scope, and these fields.
+    pub(super) fn form(&self, more: &[(&str, &str)]) -> String {
+        let service = self.service.iter().map(|service| ("service", &**service));
+        let fields = service.chain(self.scope.iter().map(|scope| ("scope", &**scope)));
+        let fields = fields.chain(more.iter().copied());
+        fields
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect::<Vec<_>>()
+            .join("&")
+    }
+
+    /// The address at which a token is asked for with a GET.
+    pub(super) fn token_address(&self) -> String {
+        let (address, form) = (&self.address, self.form(&[]));
+        let separator = if address.contains('?') { '&' } else { '?' };
+        match form.is_empty() {
+            true => address.clone(),
+            false => format!("{address}{separator}{form}"),
+        }
+    }
 }
 
 /// Pairs of a name and a value in quotes.
@@ -58,7 +96,10 @@ mod tests {
 
     #[test]
     fn a_challenge_says_where_to_ask_and_for_what() {
-        let address = |text| token_address(text);
+        let address = |text| match Challenge::parse(text) {
+            Some(Challenge::Bearer(realm)) => Some(realm.token_address()),
+            Some(Challenge::Basic) | None => None,
+        };
         assert_eq!(
             address(r#"Bearer realm="https://auth.example/token",service="r",scope="repository:a/b:pull""#).as_deref(),
             Some("https://auth.example/token?service=r&scope=repository%3Aa%2Fb%3Apull")
@@ -68,5 +109,17 @@ mod tests {
         {
             assert_eq!(address(other), None, "{other}");
         }
+        for basic in ["Basic", "basic realm=\"x\"", " BASIC realm=\"Bearer realm=x\""] {
+            assert_eq!(Challenge::parse(basic), Some(Challenge::Basic), "{basic}");
+        }
+    }
+
+    #[test]
+    fn what_goes_into_a_form_cannot_leave_its_field() {
+        let realm = Realm { address: "x".into(), service: Some("a&b=c".into()), scope: None };
+        assert_eq!(
+            realm.form(&[("refresh_token", "t+/=")]),
+            "service=a%26b%3Dc&refresh_token=t%2B%2F%3D"
+        );
     }
 }

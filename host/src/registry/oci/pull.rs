@@ -5,6 +5,7 @@
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::Digest;
+use pframe_core::logins::Logins;
 use pframe_core::oci::OciReference;
 use pframe_core::units::ByteSize;
 
@@ -22,9 +23,13 @@ pub(crate) struct Pulled {
     pub(crate) manifest: Digest,
 }
 
-/// Pulls the component that a reference names.
-pub(crate) fn pull(reference: &OciReference, bytes_max: ByteSize) -> Result<Pulled, Fault> {
-    let mut client = Client::new(reference);
+/// Pulls the component that a reference names, with the login for its registry where that asks for one.
+pub(crate) fn pull(
+    reference: &OciReference,
+    bytes_max: ByteSize,
+    logins: &Logins,
+) -> Result<Pulled, Fault> {
+    let mut client = Client::new(reference, logins);
     let pinned = reference.digest().map(|digest| format!("sha256:{digest}"));
     let wanted = pinned.as_deref().or(reference.tag()).unwrap_or("latest");
     let bytes = client.get(Asked {
