@@ -17,12 +17,18 @@
 /* Bytes of a word about progress, as the contract says. */
 #define MESSAGE_BYTES_MAX 256
 
-/* The part of a chunk, which has none. */
-#define NO_PART (-1)
+/* Whose the data are, where they are no part's. */
+#define OF_CHUNK (-1)
+#define OF_SOURCE (-2)
 
 struct pframe_output {
     size_t used;
     char collected[COLLECTED_BYTES_MAX];
+};
+
+struct pframe_spans {
+    pframe_task_types_span_t *spans;
+    size_t count, capacity;
 };
 
 /* The first failure of the running call. */
@@ -141,18 +147,28 @@ static void fail_to_read(pframe_task_types_read_error_t *error, uint64_t offset)
     }
 }
 
+static bool read_data(
+    pframe_data data, uint64_t offset, uint32_t length, bindings_list_u8_t *piece, pframe_task_types_read_error_t *error) {
+    switch (data.part) {
+    case OF_CHUNK:
+        return pframe_task_input_method_chunk_read(
+            (pframe_task_input_borrow_chunk_t){data.handle}, offset, length, piece, error);
+    case OF_SOURCE:
+        return pframe_task_input_method_source_read(
+            (pframe_task_input_borrow_source_t){data.handle}, offset, length, piece, error);
+    default:
+        return pframe_task_input_method_partials_read(
+            (pframe_task_input_borrow_partials_t){data.handle}, (uint32_t)data.part, offset, length, piece, error);
+    }
+}
+
 /* Reads at most one piece, which the caller frees; null if there is none. */
 static pframe_bytes read_piece(pframe_data data, uint64_t offset, uint64_t length) {
     uint32_t wanted = length < PFRAME_PIECE_BYTES_MAX ? (uint32_t)length : PFRAME_PIECE_BYTES_MAX;
     bindings_list_u8_t piece;
     pframe_task_types_read_error_t error;
     if (failure.kind != PFRAME_OK) return (pframe_bytes){NULL, 0};
-    bool is_read =
-        data.part == NO_PART
-            ? pframe_task_input_method_chunk_read(
-                  (pframe_task_input_borrow_chunk_t){data.handle}, offset, wanted, &piece, &error)
-            : pframe_task_input_method_partials_read(
-                  (pframe_task_input_borrow_partials_t){data.handle}, (uint32_t)data.part, offset, wanted, &piece, &error);
+    bool is_read = read_data(data, offset, wanted, &piece, &error);
     if (!is_read) fail_to_read(&error, offset);
     /* The address of no bytes is none. */
     return is_read && piece.len > 0 ? (pframe_bytes){(char *)piece.ptr, piece.len} : (pframe_bytes){NULL, 0};
@@ -218,7 +234,7 @@ pframe_lines pframe_lines_of(pframe_data data) {
 void pframe_lines_free(pframe_lines *lines) {
     pframe_blocks_free(&lines->blocks);
     free(lines->joined.data);
-    *lines = (pframe_lines){.number = lines->number, .blocks = lines->blocks};
+    *lines = (pframe_lines){.number = lines->number, .offset = lines->offset, .blocks = lines->blocks};
 }
 
 /* Adds to a line that goes beyond its block, with room for a zero byte. */
@@ -250,17 +266,19 @@ static bool find_line(pframe_lines *lines, pframe_bytes *line) {
 }
 
 bool pframe_next_line(pframe_lines *lines, pframe_bytes *line) {
+    uint64_t offset = lines->blocks.offset - lines->rest.length;
     if (!find_line(lines, line)) {
         pframe_lines_free(lines);
         return false;
     }
     lines->number++;
+    lines->offset = offset;
     if (line->length > 0 && line->data[line->length - 1] == '\r') line->length--;
     line->data[line->length] = '\0'; /* over its end, or in the room that `join` left */
     return true;
 }
 
-/* ---- Chunks and parts ---- */
+/* ---- Chunks, sources and parts ---- */
 
 static pframe_task_input_borrow_chunk_t handle_of(const pframe_chunk *chunk) {
     return (pframe_task_input_borrow_chunk_t){chunk->data.handle};
@@ -299,6 +317,22 @@ char *pframe_chunk_source(const pframe_chunk *chunk) {
 char *pframe_chunk_media_type(const pframe_chunk *chunk) {
     bindings_string_t text;
     bool is_known = pframe_task_input_method_chunk_media_type(handle_of(chunk), &text);
+    return is_known ? take_string(&text) : NULL;
+}
+
+static pframe_task_input_borrow_source_t handle_of_source(const pframe_source *source) {
+    return (pframe_task_input_borrow_source_t){source->data.handle};
+}
+
+char *pframe_source_name(const pframe_source *source) {
+    bindings_string_t text;
+    pframe_task_input_method_source_name(handle_of_source(source), &text);
+    return take_string(&text);
+}
+
+char *pframe_source_media_type(const pframe_source *source) {
+    bindings_string_t text;
+    bool is_known = pframe_task_input_method_source_media_type(handle_of_source(source), &text);
     return is_known ? take_string(&text) : NULL;
 }
 
@@ -366,6 +400,16 @@ void pframe_printf(pframe_output *output, const char *format, ...) {
     va_end(arguments);
 }
 
+void pframe_add_span(pframe_spans *spans, uint64_t start, uint64_t end) {
+    if (spans->count == spans->capacity) {
+        size_t capacity = spans->capacity == 0 ? 64 : 2 * spans->capacity;
+        bool is_possible = capacity <= SIZE_MAX / sizeof *spans->spans;
+        spans->spans = checked(is_possible ? realloc(spans->spans, capacity * sizeof *spans->spans) : NULL);
+        spans->capacity = capacity;
+    }
+    spans->spans[spans->count++] = (pframe_task_types_span_t){start, end, PFRAME_TASK_TYPES_UNIT_BYTES};
+}
+
 void pframe_progress(double done, const char *message) {
     char text[MESSAGE_BYTES_MAX + 1] = "";
     if (message != NULL) strncat(text, message, MESSAGE_BYTES_MAX);
@@ -410,12 +454,34 @@ bool exports_pframe_task_handler_run(
     pframe_task_input_borrow_chunk_t borrowed, bindings_string_t *parameters, pframe_task_types_failure_t *told) {
     char *text = begin(parameters);
     pframe_chunk chunk = {
-        {.size = pframe_task_input_method_chunk_size(borrowed), .handle = borrowed.__handle, .part = NO_PART}};
+        {.size = pframe_task_input_method_chunk_size(borrowed), .handle = borrowed.__handle, .part = OF_CHUNK}};
     pframe_result result = pframe_exported_handler(&chunk, text, &output);
     /* Whoever borrows gives back, or the host ends the call. */
     pframe_task_input_chunk_drop_borrow(borrowed);
     free(text);
     return end(result, told);
+}
+
+/* Without a chunker the component does not export this. */
+bool exports_pframe_task_chunker_cut(
+    pframe_task_input_borrow_source_t borrowed,
+    bindings_string_t *parameters,
+    exports_pframe_task_chunker_list_span_t *cuts,
+    pframe_task_types_failure_t *told) {
+    char *text = begin(parameters);
+    pframe_source source = {
+        {.size = pframe_task_input_method_source_size(borrowed), .handle = borrowed.__handle, .part = OF_SOURCE}};
+    pframe_spans spans = {NULL, 0, 0};
+    pframe_result result = pframe_exported_chunker(&source, text, &spans);
+    pframe_task_input_source_drop_borrow(borrowed);
+    free(text);
+    if (!end(result, told)) {
+        free(spans.spans);
+        return false;
+    }
+    /* The bindings free them. */
+    *cuts = (exports_pframe_task_chunker_list_span_t){spans.spans, spans.count};
+    return true;
 }
 
 static bool collect(

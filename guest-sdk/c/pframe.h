@@ -81,7 +81,7 @@ typedef struct {
     size_t length;
 } pframe_bytes;
 
-/* Bytes that the host holds: those of a chunk, or of a part. A small value, to be passed and copied as it is. */
+/* Bytes that the host holds: those of a chunk, of a source, or of a part. A small value, to be passed and copied as it is. */
 typedef struct {
     uint64_t size;
     /* Private: whose they are. */
@@ -112,10 +112,12 @@ bool pframe_next_block(pframe_blocks *blocks, pframe_bytes *block);
 /* Frees what `blocks` holds, for a caller that stops early. */
 void pframe_blocks_free(pframe_blocks *blocks);
 
-/* Its lines, in order. The fields are private, except `number`. */
+/* Its lines, in order. The fields are private, except the first two. */
 typedef struct {
     /* The number of the line that was read last, from 1; 0 before the first. */
     uint64_t number;
+    /* Where that line starts, in bytes from the start. */
+    uint64_t offset;
     pframe_blocks blocks;
     pframe_bytes rest;
     pframe_bytes joined;
@@ -162,6 +164,16 @@ char *pframe_chunk_source(const pframe_chunk *chunk);
 /* Such as `text/plain`; null where the host does not know it. The caller frees it. */
 char *pframe_chunk_media_type(const pframe_chunk *chunk);
 
+/* One whole input: what a chunker cuts. */
+typedef struct {
+    pframe_data data;
+} pframe_source;
+
+/* Its name for people; not a path to open. The caller frees it. */
+char *pframe_source_name(const pframe_source *source);
+/* Such as `text/plain`; null where the host does not know it. The caller frees it. */
+char *pframe_source_media_type(const pframe_source *source);
+
 /* What earlier calls wrote, in the order of the chunks: what a collector works on. */
 typedef struct {
     uint32_t count;
@@ -200,6 +212,13 @@ void pframe_printf(pframe_output *output, const char *format, ...) PFRAME_FORMAT
 /* Hands over what was collected; the end of the call does so too. */
 void pframe_flush(pframe_output *output);
 
+/* The cuts of a source. */
+typedef struct pframe_spans pframe_spans;
+
+/* Adds a chunk: the bytes from `start` up to, and without, `end`. Chunks come in order, none empty, none over another, as the
+ * host checks; what lies between them is left out on purpose. */
+void pframe_add_span(pframe_spans *spans, uint64_t start, uint64_t end);
+
 /* Says how much of this call is done, from 0 to 1, with a short word for people, or null. */
 void pframe_progress(double done, const char *message);
 
@@ -207,6 +226,9 @@ void pframe_progress(double done, const char *message);
 
 /* Works on one chunk and writes what came out. */
 typedef pframe_result pframe_handle(const pframe_chunk *chunk, const char *parameters, pframe_output *output);
+
+/* Cuts one source. */
+typedef pframe_result pframe_split(const pframe_source *source, const char *parameters, pframe_spans *spans);
 
 /* Makes one of several parts. */
 typedef pframe_result pframe_collect(const pframe_parts *parts, const char *parameters, pframe_output *output);
@@ -229,6 +251,12 @@ typedef struct {
     PFRAME_DESCRIBED(PFRAME_WORLD_TASK);  \
     pframe_handle *const pframe_exported_handler = (handle)
 
+/* Exports a chunker, which is a `pframe_split`: custom cuts, for jobs with `chunking: { strategy: custom }`. Beside
+ * PFRAME_HANDLER. */
+#define PFRAME_CHUNKER(split)               \
+    PFRAME_DESCRIBED(PFRAME_WORLD_CHUNKER); \
+    pframe_split *const pframe_exported_chunker = (split)
+
 /* Exports a collector, two functions that are `pframe_collect`. `merge` turns several parts into one of the same kind and is
  * associative: the host calls it in a tree. `conclude` turns the parts that are left into the result of the job, and is
  * called once; it may be the same function. Beside PFRAME_HANDLER. */
@@ -236,8 +264,9 @@ typedef struct {
     PFRAME_DESCRIBED(PFRAME_WORLD_COLLECTOR);  \
     const pframe_collector pframe_exported_collector = {(merge), (conclude)}
 
-/* What the two macros define. A program without a collector has none of the second. */
+/* What the macros define. A program without a chunker, or a collector, has none of these. */
 extern pframe_handle *const pframe_exported_handler;
+extern pframe_split *const pframe_exported_chunker __attribute__((weak));
 extern const pframe_collector pframe_exported_collector __attribute__((weak));
 
 #endif

@@ -36,6 +36,22 @@ impl Failure {
         Self::Permanent(message.into())
     }
 
+    /// The same failure; where the input is to blame, with another sentence, to say which file or line it was.
+    ///
+    /// ```
+    /// # use pframe_guest::Failure;
+    /// let failure = Failure::invalid("the header is cut short");
+    /// let named = failure.map_invalid(|what| format!("`a.png`: {what}"));
+    /// assert_eq!(named, Failure::invalid("`a.png`: the header is cut short"));
+    /// ```
+    #[must_use]
+    pub fn map_invalid(self, name: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Invalid(message) => Self::Invalid(name(&message)),
+            other @ (Self::Transient(_) | Self::Permanent(_)) => other,
+        }
+    }
+
     /// The sentence for people.
     pub fn message(&self) -> &str {
         match self {
@@ -146,6 +162,15 @@ mod tests {
         let failure = Failure::transient("the disk is full");
         let error = serde_json::Error::io(io::Error::other(failure.clone()));
         assert_eq!(Failure::from(error), failure);
+    }
+
+    #[test]
+    fn only_the_sentence_about_the_input_is_another() {
+        let name = |failure: Failure| failure.map_invalid(|what| format!("line 3 {what}"));
+        assert_eq!(name(Failure::invalid("is odd")), Failure::invalid("line 3 is odd"));
+        for failure in [Failure::transient("later"), Failure::permanent("never")] {
+            assert_eq!(name(failure.clone()), failure);
+        }
     }
 
     #[test]

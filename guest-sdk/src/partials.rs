@@ -3,12 +3,13 @@
 //! Owns: the pleasant face of the resource `partials` of `wit/task.wit`.
 //! Never: changes the order of the parts, or holds more than one block of one of them.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use crate::bindings::ReadError;
 use crate::bindings::imports::pframe::task::input as host;
 use crate::failure::Failure;
 use crate::lines::Lines;
+use crate::output::Output;
 use crate::read::{Blocks, ReadAt, Reader};
 use crate::testing::Bytes;
 
@@ -43,6 +44,16 @@ impl<'a> Partials<'a> {
     /// The parts, in order.
     pub fn iter(&self) -> impl Iterator<Item = Partial<'_>> {
         (0..self.count()).map(|index| Partial { partials: self, index })
+    }
+
+    /// Writes the parts one behind the other, as they are: a `combine` that is associative whatever they hold.
+    pub fn copy_to(&self, output: &mut Output) -> Result<(), Failure> {
+        for part in self.iter() {
+            for block in part.blocks() {
+                output.write_all(&block?)?;
+            }
+        }
+        Ok(())
     }
 
     fn size(&self, index: u32) -> u64 {

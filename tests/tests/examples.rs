@@ -9,11 +9,12 @@ use pframe_tests::root;
 use serde_json::Value;
 
 /// Every YAML file in `examples/`, each of which has a test here.
-const EXAMPLES: [&str; 8] = [
+const EXAMPLES: [&str; 9] = [
     "demo.yaml",
     "first-handler.yaml",
     "json-stats.yaml",
     "limits.yaml",
+    "paragraphs.yaml",
     "pframe.yaml",
     "tolerant.yaml",
     "top-words.yaml",
@@ -67,6 +68,19 @@ fn the_same_handler_writes_the_same_in_every_language() {
     let three = "13 the\n12 of\n10 a\n";
     let ended = run("top-words.yaml").expect_code(0);
     assert_eq!(String::from_utf8_lossy(&ended.stdout), three.repeat(4));
+}
+
+#[test]
+fn every_paragraph_is_a_chunk() {
+    check(
+        "paragraphs.yaml",
+        &expect![[r#"
+        0..311 5
+        0..593 9
+        0..118 2
+        119..380 4
+    "#]],
+    );
 }
 
 #[test]

@@ -227,12 +227,13 @@ fn x14_a_worker_that_talks_nonsense_is_ended_at_once() {
 #[test]
 fn x14_times_that_a_worker_invents_are_not_believed_and_hurt_nobody() {
     assert_eq!(house().run(job("tiny", "abc")).text(), "3");
-    // `Ready`, then the ends of two orders that each claim 584 billion years.
+    // `Ready`, then the ends of two orders that each claim 584 billion years, and that nothing ran.
     let forever = "\\377\\377\\377\\377\\377\\377\\377\\377\\377\\001\\000";
     let ended = |order: u8| {
         format!(
-            "\\052\\000\\000\\000\\000\\000\\001\\000\\007\\00{order}\\000\\000\\000{forever}{forever}{}",
-            "\\000".repeat(15)
+            "\\054\\000\\000\\000\\000\\000\\001\\000\\007\\00{order}\\000\\000\\000{forever}{forever}{}\\001{}",
+            "\\000".repeat(5),
+            "\\000".repeat(11)
         )
     };
     let (first, second) = (ended(0), ended(1));
@@ -250,5 +251,6 @@ fn x14_times_that_a_worker_invents_are_not_believed_and_hurt_nobody() {
     assert!(end.took < PATIENCE, "it took {:?}", end.took);
     assert!(end.report.busy < PATIENCE, "{:?} were charged", end.report.busy);
     assert!(end.report.cpu < PATIENCE, "{:?} were charged", end.report.cpu);
+    assert_eq!(end.report.chunks_cached, 0, "only the host knows what did not run");
     assert_eq!(end.bytes(), b"", "what it says of its own tenant's results counts");
 }

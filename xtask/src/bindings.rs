@@ -20,16 +20,18 @@ const NAME: &str = "bindings";
 
 /// The world with all that a handler in C may export. A core module may have more functions than its component has
 /// exports: which of them count is what its sections say.
-const WORLD: &str = "pframe:task/task-with-collector";
+const WORLD: &str = "pframe:task/full-task";
 
 /// One small world for each interface beyond `task`: the sections of a module are merged when it is linked, and each macro of
 /// `pframe.h` adds its own.
-const OWN_WORLDS: &str =
-    "package pframe:sdk; world collector { export pframe:task/collector@0.1.0; }";
+const OWN_WORLDS: &str = "package pframe:sdk;
+    world chunker { export pframe:task/chunker@0.1.0; }
+    world collector { export pframe:task/collector@0.1.0; }";
 
 /// A macro of `worlds.h`, the world that it stands for, and what it adds to a component.
-const SECTIONS: [(&str, &str, &str); 2] = [
+const SECTIONS: [(&str, &str, &str); 3] = [
     ("PFRAME_WORLD_TASK", "pframe:task/task", "All imports of a task, and the handler."),
+    ("PFRAME_WORLD_CHUNKER", "pframe:sdk/chunker", "The chunker."),
     ("PFRAME_WORLD_COLLECTOR", "pframe:sdk/collector", "The collector."),
 ];
 

@@ -37,7 +37,7 @@ fn test_python() -> Outcome<Counts> {
     let bindings = root().join("target/python-bindings");
     let _ = std::fs::remove_dir_all(&bindings);
     let mut generate = Command::new(tools.join("bin/componentize-py"));
-    generate.current_dir(root()).args(["-q", "-d", "wit/task.wit", "-w", "task-with-collector"]);
+    generate.current_dir(root()).args(["-q", "-d", "wit/task.wit", "-w", "full-task"]);
     step(generate.arg("bindings").arg(&bindings), WORK_TIME_MAX)?;
     let sdk = root().join("guest-sdk/python");
     let path = format!("{}:{}", sdk.join("src").display(), bindings.display());

@@ -63,6 +63,49 @@ extern void __wasm_import_pframe_task_output_write(uint8_t *, size_t, uint8_t *)
 __attribute__((__import_module__("pframe:task/progress@0.1.0"), __import_name__("report")))
 extern void __wasm_import_pframe_task_progress_report(float, int32_t, uint8_t *, size_t);
 
+// Exported Functions from `pframe:task/chunker@0.1.0`
+
+__attribute__((__weak__, __export_name__("cabi_post_pframe:task/chunker@0.1.0#cut")))
+void __wasm_export_exports_pframe_task_chunker_cut_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      size_t len = *((size_t*) (arg0 + (2*sizeof(void*))));
+      if (len > 0) {
+        uint8_t *ptr = *((uint8_t **) (arg0 + sizeof(void*)));
+        for (size_t i = 0; i < len; i++) {
+          uint8_t *base = ptr + i * 24;
+          (void) base;
+        }
+        free(ptr);
+      }
+      break;
+    }
+    case 1: {
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + sizeof(void*)))) {
+        case 0: {
+          if ((*((size_t*) (arg0 + (3*sizeof(void*))))) > 0) {
+            free(*((uint8_t **) (arg0 + (2*sizeof(void*)))));
+          }
+          break;
+        }
+        case 1: {
+          if ((*((size_t*) (arg0 + (3*sizeof(void*))))) > 0) {
+            free(*((uint8_t **) (arg0 + (2*sizeof(void*)))));
+          }
+          break;
+        }
+        case 2: {
+          if ((*((size_t*) (arg0 + (3*sizeof(void*))))) > 0) {
+            free(*((uint8_t **) (arg0 + (2*sizeof(void*)))));
+          }
+          break;
+        }
+      }
+      break;
+    }
+  }
+}
+
 // Exported Functions from `pframe:task/collector@0.1.0`
 
 __attribute__((__weak__, __export_name__("cabi_post_pframe:task/collector@0.1.0#combine")))
@@ -282,6 +325,28 @@ void pframe_task_output_result_void_string_free(pframe_task_output_result_void_s
   if (!ptr->is_err) {
   } else {
     bindings_string_free(&ptr->val.err);
+  }
+}
+
+void exports_pframe_task_chunker_failure_free(exports_pframe_task_chunker_failure_t *ptr) {
+  pframe_task_types_failure_free(ptr);
+}
+
+void exports_pframe_task_chunker_list_span_free(exports_pframe_task_chunker_list_span_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    exports_pframe_task_chunker_span_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
+void exports_pframe_task_chunker_result_list_span_failure_free(exports_pframe_task_chunker_result_list_span_failure_t *ptr) {
+  if (!ptr->is_err) {
+    exports_pframe_task_chunker_list_span_free(&ptr->val.ok);
+  } else {
+    exports_pframe_task_chunker_failure_free(&ptr->val.err);
   }
 }
 
@@ -626,6 +691,53 @@ void pframe_task_progress_report(float done, bindings_string_t *maybe_message) {
     option2 = 0;
   }
   __wasm_import_pframe_task_progress_report(done, option, option1, option2);
+}
+
+__attribute__((__export_name__("pframe:task/chunker@0.1.0#cut")))
+uint8_t * __wasm_export_exports_pframe_task_chunker_cut(int32_t arg, uint8_t * arg0, size_t arg1) {
+  bindings_string_t arg2 = (bindings_string_t) { (uint8_t*)(arg0), (arg1) };
+  exports_pframe_task_chunker_result_list_span_failure_t ret;
+  exports_pframe_task_chunker_list_span_t ok;
+  exports_pframe_task_chunker_failure_t err;
+  ret.is_err = !exports_pframe_task_chunker_cut((exports_pframe_task_chunker_borrow_source_t) { arg }, &arg2, &ok, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const exports_pframe_task_chunker_failure_t *payload3 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    switch ((int32_t) (*payload3).tag) {
+      case 0: {
+        const bindings_string_t *payload4 = &(*payload3).val.invalid_input;
+        *((int8_t*)(ptr + sizeof(void*))) = 0;
+        *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload4).len;
+        *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload4).ptr;
+        break;
+      }
+      case 1: {
+        const bindings_string_t *payload5 = &(*payload3).val.transient;
+        *((int8_t*)(ptr + sizeof(void*))) = 1;
+        *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload5).len;
+        *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload5).ptr;
+        break;
+      }
+      case 2: {
+        const bindings_string_t *payload6 = &(*payload3).val.permanent;
+        *((int8_t*)(ptr + sizeof(void*))) = 2;
+        *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload6).len;
+        *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload6).ptr;
+        break;
+      }
+    }
+  } else {
+    const exports_pframe_task_chunker_list_span_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload).ptr;
+  }
+  return ptr;
 }
 
 __attribute__((__export_name__("pframe:task/collector@0.1.0#combine")))

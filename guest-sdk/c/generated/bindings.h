@@ -120,6 +120,25 @@ typedef struct {
   } val;
 } pframe_task_output_result_void_string_t;
 
+typedef pframe_task_types_failure_t exports_pframe_task_chunker_failure_t;
+
+typedef pframe_task_types_span_t exports_pframe_task_chunker_span_t;
+
+typedef pframe_task_input_borrow_source_t exports_pframe_task_chunker_borrow_source_t;
+
+typedef struct {
+  exports_pframe_task_chunker_span_t *ptr;
+  size_t len;
+} exports_pframe_task_chunker_list_span_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    exports_pframe_task_chunker_list_span_t ok;
+    exports_pframe_task_chunker_failure_t err;
+  } val;
+} exports_pframe_task_chunker_result_list_span_failure_t;
+
 typedef pframe_task_types_failure_t exports_pframe_task_collector_failure_t;
 
 typedef pframe_task_input_borrow_partials_t exports_pframe_task_collector_borrow_partials_t;
@@ -192,6 +211,9 @@ extern bool pframe_task_output_write(bindings_list_u8_t *bytes, bindings_string_
 // and the host shows as many as it likes.
 extern void pframe_task_progress_report(float done, bindings_string_t *maybe_message);
 
+// Exported Functions from `pframe:task/chunker@0.1.0`
+bool exports_pframe_task_chunker_cut(exports_pframe_task_chunker_borrow_source_t source, bindings_string_t *parameters, exports_pframe_task_chunker_list_span_t *ret, exports_pframe_task_chunker_failure_t *err);
+
 // Exported Functions from `pframe:task/collector@0.1.0`
 bool exports_pframe_task_collector_combine(exports_pframe_task_collector_borrow_partials_t parts, bindings_string_t *parameters, exports_pframe_task_collector_failure_t *err);
 bool exports_pframe_task_collector_finish(exports_pframe_task_collector_borrow_partials_t parts, bindings_string_t *parameters, exports_pframe_task_collector_failure_t *err);
@@ -232,6 +254,12 @@ void bindings_list_u8_free(bindings_list_u8_t *ptr);
 void pframe_task_input_result_list_u8_read_error_free(pframe_task_input_result_list_u8_read_error_t *ptr);
 
 void pframe_task_output_result_void_string_free(pframe_task_output_result_void_string_t *ptr);
+
+void exports_pframe_task_chunker_failure_free(exports_pframe_task_chunker_failure_t *ptr);
+
+void exports_pframe_task_chunker_list_span_free(exports_pframe_task_chunker_list_span_t *ptr);
+
+void exports_pframe_task_chunker_result_list_span_failure_free(exports_pframe_task_chunker_result_list_span_failure_t *ptr);
 
 void exports_pframe_task_collector_failure_free(exports_pframe_task_collector_failure_t *ptr);
 

@@ -52,6 +52,51 @@
     ".ascii \"wit-component\\0070.258.3\"\n" \
     ".text\n"
 
+// The chunker.
+#define PFRAME_WORLD_CHUNKER \
+    ".section \".custom_section.component-type:pframe:sdk/chunker\",\"\",@\n" \
+    ".ascii \"\\000asm\\015\\000\\001\\000\\000\\031\\026wit-component-encodin\"\n" \
+    ".ascii \"g\\004\\000\\007\\202\\011\\001A\\002\\001A\\012\\001B\\010\\001m\\002\\005bytes\\014millise\"\n" \
+    ".ascii \"conds\\004\\000\\004unit\\003\\000\\000\\001r\\003\\005startw\\003endw\\004u\"\n" \
+    ".ascii \"nit\\001\\004\\000\\004span\\003\\000\\002\\001q\\003\\015invalid-input\\001\"\n" \
+    ".ascii \"s\\000\\011transient\\001s\\000\\011permanent\\001s\\000\\004\\000\\007f\"\n" \
+    ".ascii \"ailure\\003\\000\\004\\001q\\004\\014out-of-range\\000\\000\\010too-\"\n" \
+    ".ascii \"long\\000\\000\\015input-changed\\000\\000\\002io\\001s\\000\\004\\000\\012r\"\n" \
+    ".ascii \"ead-error\\003\\000\\006\\003\\000\\027pframe:task/types\"\n" \
+    ".ascii \"@0.1.0\\005\\000\\002\\003\\000\\000\\004span\\002\\003\\000\\000\\012read-error\"\n" \
+    ".ascii \"\\001B\\052\\002\\003\\002\\001\\001\\004\\000\\004span\\003\\000\\000\\002\\003\\002\\001\\002\\004\\000\\012read-e\"\n" \
+    ".ascii \"rror\\003\\000\\002\\004\\000\\006source\\003\\001\\004\\000\\005chunk\\003\\001\\004\\000\\010p\"\n" \
+    ".ascii \"artials\\003\\001\\001h\\004\\001@\\001\\004self\\007\\000s\\004\\000\\023[metho\"\n" \
+    ".ascii \"d]source.name\\001\\010\\001ks\\001@\\001\\004self\\007\\000\\011\\004\\000\\031\"\n" \
+    ".ascii \"[method]source.media-type\\001\\012\\001@\\001\\004s\"\n" \
+    ".ascii \"elf\\007\\000w\\004\\000\\023[method]source.size\\001\\013\\001p\"\n" \
+    ".ascii \"\\175\\001j\\001\\014\\001\\003\\001@\\003\\004self\\007\\006offsetw\\006lengthy\"\n" \
+    ".ascii \"\\000\\015\\004\\000\\023[method]source.read\\001\\016\\001h\\005\\001@\\001\"\n" \
+    ".ascii \"\\004self\\017\\000s\\004\\000\\024[method]chunk.job-id\\001\"\n" \
+    ".ascii \"\\020\\001@\\001\\004self\\017\\000y\\004\\000\\023[method]chunk.ind\"\n" \
+    ".ascii \"ex\\001\\021\\004\\000\\023[method]chunk.count\\001\\021\\004\\000\\025[\"\n" \
+    ".ascii \"method]chunk.attempt\\001\\021\\004\\000\\024[method\"\n" \
+    ".ascii \"]chunk.source\\001\\020\\001@\\001\\004self\\017\\000\\011\\004\\000\\030[me\"\n" \
+    ".ascii \"thod]chunk.media-type\\001\\022\\001@\\001\\004self\\017\"\n" \
+    ".ascii \"\\000w\\004\\000\\022[method]chunk.size\\001\\023\\001@\\001\\004sel\"\n" \
+    ".ascii \"f\\017\\000\\001\\004\\000\\022[method]chunk.span\\001\\024\\001@\\003\\004s\"\n" \
+    ".ascii \"elf\\017\\006offsetw\\006lengthy\\000\\015\\004\\000\\022[method\"\n" \
+    ".ascii \"]chunk.read\\001\\025\\001h\\006\\001@\\001\\004self\\026\\000y\\004\\000\\026[m\"\n" \
+    ".ascii \"ethod]partials.count\\001\\027\\001@\\002\\004self\\026\\005\"\n" \
+    ".ascii \"indexy\\000w\\004\\000\\025[method]partials.size\"\n" \
+    ".ascii \"\\001\\030\\001@\\004\\004self\\026\\005indexy\\006offsetw\\006lengt\"\n" \
+    ".ascii \"hy\\000\\015\\004\\000\\025[method]partials.read\\001\\031\\003\\000\"\n" \
+    ".ascii \"\\027pframe:task/input@0.1.0\\005\\003\\002\\003\\000\\001\\006s\"\n" \
+    ".ascii \"ource\\002\\003\\000\\000\\007failure\\001B\\013\\002\\003\\002\\001\\004\\004\\000\\006sour\"\n" \
+    ".ascii \"ce\\003\\000\\000\\002\\003\\002\\001\\005\\004\\000\\007failure\\003\\000\\002\\002\\003\\002\\001\\001\\004\\000\\004s\"\n" \
+    ".ascii \"pan\\003\\000\\004\\001h\\001\\001p\\005\\001j\\001\\007\\001\\003\\001@\\002\\006source\\006\\012pa\"\n" \
+    ".ascii \"rameterss\\000\\010\\004\\000\\003cut\\001\\011\\004\\000\\031pframe:tas\"\n" \
+    ".ascii \"k/chunker@0.1.0\\005\\006\\004\\000\\022pframe:sdk/c\"\n" \
+    ".ascii \"hunker\\004\\000\\013\\015\\001\\000\\007chunker\\003\\000\\000\\000/\\011produc\"\n" \
+    ".ascii \"ers\\001\\014processed-by\\001\\015wit-component\"\n" \
+    ".ascii \"\\0070.258.3\"\n" \
+    ".text\n"
+
 // The collector.
 #define PFRAME_WORLD_COLLECTOR \
     ".section \".custom_section.component-type:pframe:sdk/collector\",\"\",@\n" \

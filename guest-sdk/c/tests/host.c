@@ -7,11 +7,16 @@
 host the_host;
 
 static pframe_handle *handler;
+static pframe_split *splitter;
 static pframe_collect *merger;
 static pframe_collect *concluder;
 
 static pframe_result handle(const pframe_chunk *chunk, const char *parameters, pframe_output *output) {
     return handler(chunk, parameters, output);
+}
+
+static pframe_result split(const pframe_source *source, const char *parameters, pframe_spans *spans) {
+    return splitter(source, parameters, spans);
 }
 
 static pframe_result merge(const pframe_parts *parts, const char *parameters, pframe_output *output) {
@@ -23,6 +28,7 @@ static pframe_result conclude(const pframe_parts *parts, const char *parameters,
 }
 
 PFRAME_HANDLER(handle);
+PFRAME_CHUNKER(split);
 PFRAME_COLLECTOR(merge, conclude);
 
 /* ---- What a test does ---- */
@@ -70,6 +76,21 @@ ending host_runs(pframe_handle *work, const char *parameters) {
     return ending_of(is_ok, &failure);
 }
 
+ending host_cuts(pframe_split *work, const char *parameters) {
+    bindings_string_t string = string_of(parameters);
+    exports_pframe_task_chunker_list_span_t cuts;
+    pframe_task_types_failure_t failure;
+    splitter = work;
+    bool is_ok = exports_pframe_task_chunker_cut((pframe_task_input_borrow_source_t){9}, &string, &cuts, &failure);
+    the_host.spans_count = is_ok ? cuts.len : 0;
+    for (size_t at = 0; at < the_host.spans_count && at < SPANS_MAX; at++) {
+        pframe_task_types_span_t span = cuts.ptr[at];
+        the_host.spans[at] = (pframe_span){span.start, span.end, span.unit == PFRAME_TASK_TYPES_UNIT_MILLISECONDS};
+    }
+    if (is_ok) free(cuts.ptr);
+    return ending_of(is_ok, &failure);
+}
+
 ending host_combines(pframe_collect *work, const char *parameters) {
     bindings_string_t string = string_of(parameters);
     pframe_task_types_failure_t failure;
@@ -107,6 +128,16 @@ static bool read_from(
 
 bool pframe_task_input_method_chunk_read(
     pframe_task_input_borrow_chunk_t self,
+    uint64_t offset,
+    uint32_t length,
+    bindings_list_u8_t *ret,
+    pframe_task_input_read_error_t *err) {
+    (void)self;
+    return read_from(the_host.parts[0], offset, length, ret, err);
+}
+
+bool pframe_task_input_method_source_read(
+    pframe_task_input_borrow_source_t self,
     uint64_t offset,
     uint32_t length,
     bindings_list_u8_t *ret,
@@ -166,6 +197,25 @@ void pframe_task_input_method_chunk_span(pframe_task_input_borrow_chunk_t self, 
 
 void pframe_task_input_chunk_drop_borrow(pframe_task_input_borrow_chunk_t handle_of_chunk) {
     the_host.dropped_count += handle_of_chunk.__handle == 7;
+}
+
+uint64_t pframe_task_input_method_source_size(pframe_task_input_borrow_source_t self) {
+    (void)self;
+    return the_host.parts[0].length + the_host.pretended;
+}
+
+void pframe_task_input_method_source_name(pframe_task_input_borrow_source_t self, bindings_string_t *ret) {
+    *ret = string_of(self.__handle == 9 ? "novel.txt" : "");
+}
+
+bool pframe_task_input_method_source_media_type(pframe_task_input_borrow_source_t self, bindings_string_t *ret) {
+    (void)self;
+    if (the_host.media_type != NULL) *ret = string_of(the_host.media_type);
+    return the_host.media_type != NULL;
+}
+
+void pframe_task_input_source_drop_borrow(pframe_task_input_borrow_source_t handle_of_source) {
+    the_host.dropped_count += handle_of_source.__handle == 9;
 }
 
 uint32_t pframe_task_input_method_partials_count(pframe_task_input_borrow_partials_t self) {

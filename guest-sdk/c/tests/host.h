@@ -9,10 +9,11 @@
 #include "pframe.h"
 
 #define PARTS_MAX 4
+#define SPANS_MAX 1000
 
 /* What a test sets up, and what it finds afterwards. */
 typedef struct {
-    /* What the chunk, or each part, has. */
+    /* What the chunk, the source, or each part, has. */
     pframe_bytes parts[PARTS_MAX];
     uint32_t parts_count;
     /* Bytes of one read at most, to put the borders of blocks where a test wants them. */
@@ -20,7 +21,7 @@ typedef struct {
     /* Reads from here on fail with `read_error`. */
     uint64_t fails_at;
     uint8_t read_error;
-    /* Bytes that the chunk claims to have beyond those it has. */
+    /* Bytes that the chunk or the source claims to have beyond those it has. */
     uint64_t pretended;
     const char *media_type;
     /* Whether the next write fails. */
@@ -30,6 +31,9 @@ typedef struct {
     pframe_bytes written;
     size_t pieces_count;
     size_t piece_length_max;
+    /* Where the source was cut. */
+    pframe_span spans[SPANS_MAX];
+    size_t spans_count;
     /* What was said about progress. */
     float done;
     char message[1024];
@@ -55,6 +59,7 @@ typedef struct {
 
 /* Each calls an exported function as a host does. */
 ending host_runs(pframe_handle *work, const char *parameters);
+ending host_cuts(pframe_split *split, const char *parameters);
 ending host_combines(pframe_collect *merge, const char *parameters);
 ending host_finishes(pframe_collect *conclude, const char *parameters);
 

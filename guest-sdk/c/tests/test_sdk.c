@@ -7,6 +7,7 @@
 
 #define CHECK(condition) check((condition), __LINE__, #condition)
 #define HANDLER(name) static pframe_result name(const pframe_chunk *chunk, const char *parameters, pframe_output *output)
+#define SPLIT(name) static pframe_result name(const pframe_source *source, const char *parameters, pframe_spans *spans)
 #define COLLECT(name) static pframe_result name(const pframe_parts *parts, const char *parameters, pframe_output *output)
 #define UNUSED(...) (void)(const void *const[]) { __VA_ARGS__ }
 
@@ -93,6 +94,24 @@ static void a_line_may_have_any_length(void) {
     CHECK(is(host_runs(measure_lines, "{}"), PFRAME_OK, ""));
     CHECK(has_written("9 2621429 "));
     free(data);
+}
+
+HANDLER(show_places) {
+    UNUSED(parameters);
+    pframe_lines lines = pframe_lines_of(chunk->data);
+    for (pframe_bytes line; pframe_next_line(&lines, &line);) pframe_printf(output, "%" PRIu64 " ", lines.offset);
+    pframe_printf(output, "last %" PRIu64, lines.offset);
+    return PFRAME_OK;
+}
+
+static void the_offset_of_a_line_is_where_it_starts(void) {
+    const char *text = "one\r\n\ntwo\nthree";
+    for (size_t block = 1; block <= strlen(text) + 1; block++) {
+        host_has_text(text);
+        the_host.block_length = block;
+        CHECK(is(host_runs(show_places, "{}"), PFRAME_OK, ""));
+        CHECK(has_written("0 5 6 10 last 10"));
+    }
 }
 
 HANDLER(stop_early) {
@@ -506,6 +525,67 @@ static void progress_has_a_short_word_or_none(void) {
     CHECK(strlen(the_host.message) == 256);
 }
 
+/* ---- Chunkers ---- */
+
+SPLIT(cut_lines) {
+    uint64_t start = 0;
+    pframe_lines lines = pframe_lines_of(source->data);
+    for (pframe_bytes line; pframe_next_line(&lines, &line);) {
+        if (lines.offset > start) pframe_add_span(spans, start, lines.offset);
+        start = lines.offset;
+    }
+    if (start < source->data.size) pframe_add_span(spans, start, source->data.size);
+    return pframe_parameter_bool(parameters, "fail", false) ? pframe_fail_invalid("no") : PFRAME_OK;
+}
+
+SPLIT(refuse_by_name) {
+    UNUSED(parameters);
+    char *name = pframe_source_name(source), *type = pframe_source_media_type(source);
+    pframe_add_span(spans, 0, 1);
+    pframe_fail_permanent("%s: %s", name, type == NULL ? "none" : type);
+    free(name);
+    free(type);
+    return PFRAME_OK;
+}
+
+static void a_chunker_cuts_wherever_a_block_ends(void) {
+    for (size_t block = 1; block < 12; block++) {
+        host_has_text("one\r\ntwo\nx");
+        the_host.block_length = block;
+        CHECK(is(host_cuts(cut_lines, "{}"), PFRAME_OK, ""));
+        CHECK(the_host.spans_count == 3 && the_host.spans[0].start == 0 && the_host.spans[0].end == 5);
+        CHECK(the_host.spans[1].start == 5 && the_host.spans[1].end == 9);
+        CHECK(the_host.spans[2].start == 9 && the_host.spans[2].end == 10 && !the_host.spans[2].is_time);
+        CHECK(the_host.dropped_count == 1);
+    }
+    host_has_text("");
+    CHECK(is(host_cuts(cut_lines, "{}"), PFRAME_OK, "") && the_host.spans_count == 0);
+}
+
+static void a_source_may_have_many_cuts(void) {
+    char text[SPANS_MAX];
+    memset(text, '\n', sizeof text);
+    host_has(text, sizeof text);
+    CHECK(is(host_cuts(cut_lines, "{}"), PFRAME_OK, "") && the_host.spans_count == SPANS_MAX);
+    for (size_t at = 0; at < SPANS_MAX; at++) CHECK(the_host.spans[at].start == at && the_host.spans[at].end == at + 1);
+}
+
+static void a_chunker_fails_as_a_handler_does(void) {
+    host_has_text("one\ntwo\n");
+    CHECK(is(host_cuts(cut_lines, "{\"fail\":true}"), PFRAME_INVALID, "no"));
+    CHECK(is(host_cuts(cut_lines, "{\"fail\":0}"), PFRAME_INVALID, "parameter `fail` is a number, and should be a boolean"));
+    CHECK(is(host_cuts(refuse_by_name, "{}"), PFRAME_PERMANENT, "novel.txt: none"));
+    the_host.media_type = "text/plain";
+    CHECK(is(host_cuts(refuse_by_name, "{}"), PFRAME_PERMANENT, "novel.txt: text/plain"));
+    the_host.fails_at = 4;
+    the_host.block_length = 4;
+    the_host.read_error = PFRAME_TASK_TYPES_READ_ERROR_IO;
+    CHECK(is(host_cuts(cut_lines, "{}"), PFRAME_TRANSIENT, "reading at byte 4: the disk is gone"));
+    the_host.fails_at = UINT64_MAX;
+    CHECK(is(host_cuts(cut_lines, "{}"), PFRAME_OK, "") && the_host.spans_count == 2);
+    CHECK(the_host.dropped_count == 6);
+}
+
 /* ---- Collectors ---- */
 
 COLLECT(sum) {
@@ -559,6 +639,7 @@ int main(void) {
     } TESTS[] = {
         TEST(lines_are_whole_wherever_a_block_ends),
         TEST(a_line_may_have_any_length),
+        TEST(the_offset_of_a_line_is_where_it_starts),
         TEST(who_stops_early_leaves_nothing),
         TEST(blocks_are_whole_and_the_last_one_is_short),
         TEST(reads_at_any_place_take_as_many_calls_as_they_need),
@@ -577,6 +658,9 @@ int main(void) {
         TEST(writes_to_the_border_of_what_is_collected_are_whole),
         TEST(a_write_that_fails_ends_the_call),
         TEST(progress_has_a_short_word_or_none),
+        TEST(a_chunker_cuts_wherever_a_block_ends),
+        TEST(a_source_may_have_many_cuts),
+        TEST(a_chunker_fails_as_a_handler_does),
         TEST(a_collector_reads_every_part),
     };
     for (size_t at = 0; at < sizeof TESTS / sizeof *TESTS; at++) {

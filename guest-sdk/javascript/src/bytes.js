@@ -11,6 +11,7 @@ import { joined, LINE_FEED, linesOf, textLinesOf, textOf } from "./text.js";
 /** Bytes of one read at most, as the contract says. */
 const PIECE_BYTES_MAX = 1 << 20;
 
+/** @typedef {import("./text.js").LineOptions} LineOptions */
 /** @typedef {import("./text.js").TextOptions} TextOptions */
 
 /** Bytes that the host holds; read a piece at a time, in any order. */
@@ -58,11 +59,12 @@ export class Bytes {
 
   /**
    * Its lines without their ends (`\n` or `\r\n`); a last line without an end counts. Bytes: nothing is lost where the
-   * text is not UTF-8.
+   * text is not UTF-8. With `keepEnds` the lengths of the lines add up to offsets.
+   * @param {LineOptions} [options]
    * @returns {Generator<Uint8Array, void, void>}
    */
-  *lines() {
-    for (const block of this.#wholeLines()) yield* linesOf(block);
+  *lines(options) {
+    for (const block of this.#wholeLines()) yield* linesOf(block, options);
   }
 
   /**

@@ -1,5 +1,5 @@
 /**
- * What a task is handed: its chunk, or what earlier calls wrote.
+ * What a task is handed: its chunk, the source that it cuts, or what earlier calls wrote.
  *
  * Owns: what a task may know of them besides their bytes.
  */
@@ -34,6 +34,18 @@ export class Chunk extends Bytes {
      * @type {Span}
      */
     this.span = { start: toNumber(start), end: toNumber(end), unit };
+  }
+}
+
+/** One whole input: what a chunker cuts. */
+export class Source extends Bytes {
+  /** @param {import("pframe:task/input@0.1.0").Source} source */
+  constructor(source) {
+    super(source.size(), (offset, length) => source.read(offset, length));
+    /** Its name for people; not a path to open. */
+    this.name = source.name();
+    /** Such as `text/plain`, where the host knows it. */
+    this.mediaType = source.mediaType();
   }
 }
 

@@ -24,6 +24,13 @@ declare module "pframe:task/input@0.1.0" {
     read(offset: bigint, length: number): Uint8Array;
   }
 
+  export interface Source {
+    name(): string;
+    mediaType(): string | undefined;
+    size(): bigint;
+    read(offset: bigint, length: number): Uint8Array;
+  }
+
   export interface Partials {
     count(): number;
     size(index: number): bigint;

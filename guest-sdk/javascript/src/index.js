@@ -18,16 +18,21 @@
  */
 
 export { Bytes } from "./bytes.js";
-export { Chunk, Partials } from "./chunk.js";
+export { Chunk, Partials, Source } from "./chunk.js";
 export { Failure, InvalidInput, Permanent, Transient } from "./failures.js";
 export { Output, reportProgress } from "./output.js";
-export { defineCollector, defineHandler } from "./task.js";
+export { defineChunker, defineCollector, defineHandler } from "./task.js";
 
 /** @typedef {import("./chunk.js").Span} Span */
+/** @typedef {import("./text.js").LineOptions} LineOptions */
 /** @typedef {import("./text.js").TextOptions} TextOptions */
 /**
  * @template [Parameters=any]
  * @typedef {import("./task.js").Handler<Parameters>} Handler
+ */
+/**
+ * @template [Parameters=any]
+ * @typedef {import("./task.js").Chunker<Parameters>} Chunker
  */
 /**
  * @template [Parameters=any]

@@ -1,11 +1,12 @@
 /**
- * What a component exports: a module has `export const handler = defineHandler(…)`, and `collector` if it likes.
+ * What a component exports: a module has `export const handler = defineHandler(…)`, and `chunker` and `collector` if it
+ * likes.
  *
  * Owns: how the contract's functions call a task, and how they say that it failed.
  */
 
-import { Chunk, Partials } from "./chunk.js";
-import { Failure } from "./failures.js";
+import { Chunk, Partials, Source } from "./chunk.js";
+import { Failure, Permanent } from "./failures.js";
 import { Output } from "./output.js";
 
 /**
@@ -15,6 +16,18 @@ import { Output } from "./output.js";
  *   handle(chunk: Chunk, parameters: Parameters, output: Output): void | Promise<void>,
  * }} Handler
  */
+
+/**
+ * Custom cuts, for `chunking: { strategy: custom }`. `split` gives the spans of a source in order, none empty, none over
+ * another; what lies between them is left out on purpose. It may be a generator or async, but not both. A span counts bytes
+ * unless it says another `unit`.
+ * @template [Parameters=any]
+ * @typedef {{
+ *   split(source: Source, parameters: Parameters): Iterable<Cut> | Promise<Iterable<Cut>>,
+ * }} Chunker
+ */
+
+/** @typedef {{ start: number, end: number, unit?: "bytes" | "milliseconds" }} Cut */
 
 /**
  * From many results to one. `merge` turns several parts into one of the same kind, and is associative. `conclude` turns
@@ -39,7 +52,24 @@ export function defineHandler(task) {
      * @param {string} parameters
      */
     run: (chunk, parameters) =>
-      call((output) => task.handle(new Chunk(chunk), JSON.parse(parameters), output)),
+      written((output) => task.handle(new Chunk(chunk), JSON.parse(parameters), output)),
+  };
+}
+
+/**
+ * Makes the chunker of a module: `export const chunker = defineChunker({ *split(source, parameters) { … } })`.
+ * @template [Parameters=any]
+ * @param {Chunker<Parameters>} task
+ */
+export function defineChunker(task) {
+  requireMethod(task, "split");
+  return {
+    /**
+     * @param {import("pframe:task/input@0.1.0").Source} source
+     * @param {string} parameters
+     */
+    cut: (source, parameters) =>
+      call(async () => [...(await task.split(new Source(source), JSON.parse(parameters)))].map(toSpan)),
   };
 }
 
@@ -57,25 +87,50 @@ export function defineCollector(task) {
      * @param {string} parameters
      */
     combine: (parts, parameters) =>
-      call((output) => task.merge(new Partials(parts), JSON.parse(parameters), output)),
+      written((output) => task.merge(new Partials(parts), JSON.parse(parameters), output)),
     /**
      * @param {import("pframe:task/input@0.1.0").Partials} parts
      * @param {string} parameters
      */
     finish: (parts, parameters) =>
-      call((output) => conclude.call(task, new Partials(parts), JSON.parse(parameters), output)),
+      written((output) => conclude.call(task, new Partials(parts), JSON.parse(parameters), output)),
   };
 }
 
 /**
- * Runs the work, and says in the contract's words how it failed.
+ * A span in the contract's words. The host says which ones it refuses.
+ * @param {Cut} span
+ */
+function toSpan({ start, end, unit = "bytes" }) {
+  return { start: toPlace(start), end: toPlace(end), unit };
+}
+
+/** @param {number} value */
+function toPlace(value) {
+  if (Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  throw new Permanent(`a span cannot start or end at ${value}`);
+}
+
+/**
+ * Runs work that has a result, and hands over the rest of it.
  * @param {(output: Output) => void | Promise<void>} work
  */
-async function call(work) {
-  const output = new Output();
-  try {
+function written(work) {
+  return call(async () => {
+    const output = new Output();
     await work(output);
     output.flush();
+  });
+}
+
+/**
+ * Runs the work, and says in the contract's words how it failed.
+ * @template Result
+ * @param {() => Promise<Result>} work
+ */
+async function call(work) {
+  try {
+    return await work();
   } catch (error) {
     const payload = error instanceof Failure ? { tag: error.tag, val: error.message } : crash(error);
     throw Object.assign(new Error(payload.val), { payload });

@@ -16,19 +16,26 @@ const RETURN = 13;
  * @typedef {{ fatal?: boolean }} TextOptions
  */
 
+/**
+ * How to cut lines: with `keepEnds`, each has its `\n` or `\r\n`.
+ * @typedef {{ keepEnds?: boolean }} LineOptions
+ */
+
 // A mark at the start of a block is text like any other.
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const LENIENT = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Cuts bytes into lines without their ends.
+ * Cuts bytes into lines, without their ends unless they are asked for.
  * @param {Uint8Array} bytes
+ * @param {LineOptions} [options]
  * @returns {Generator<Uint8Array, void, void>}
  */
-export function* linesOf(bytes) {
+export function* linesOf(bytes, { keepEnds = false } = {}) {
   let start = 0;
   for (let end; (end = bytes.indexOf(LINE_FEED, start)) >= 0; start = end + 1) {
-    yield bytes.subarray(start, bytes[end - 1] === RETURN ? end - 1 : end);
+    if (keepEnds) yield bytes.subarray(start, end + 1);
+    else yield bytes.subarray(start, bytes[end - 1] === RETURN ? end - 1 : end);
   }
   if (start < bytes.length) yield bytes.subarray(start);
 }

@@ -28,6 +28,9 @@ for (const length of [1, 2, 3, 5, 1 << 20]) {
       const found = [...chunk.lines()].map((line) => Buffer.from(line).toString("latin1"));
       const text = Array.from(chunk.textLines({ fatal: false }), (line) => line.replace("\ufffd", "\xff"));
       assert.deepEqual(text, found);
+      const whole = [...chunk.lines({ keepEnds: true })];
+      assert.equal(joined(whole), data);
+      assert.equal(whole.length, found.length);
       return found;
     };
     assert.deepEqual(lines("one\r\n\ntwo\n\xff\nthree"), ["one", "", "two", "\xff", "three"]);
@@ -189,7 +192,55 @@ test("a collector reads every part", async () => {
   assert.equal(parts.at(2), undefined);
 });
 
+/** @type {{ cut(source: import("pframe:task/input@0.1.0").Source, parameters: string): Promise<object[]> }} */
+const chunker = guest.defineChunker({
+  *split(source, /** @type {{ then?: string }} */ parameters) {
+    assert.deepEqual([source.name, source.mediaType, source.size], ["novel.txt", "text/plain", 10]);
+    let start = 0;
+    for (const line of source.lines({ keepEnds: true })) {
+      yield { start, end: start + line.length };
+      start += line.length;
+    }
+    if (parameters.then === "json") source.json();
+    if (parameters.then === "fraction") yield { start: 0, end: 0.5 };
+    if (parameters.then === "time") yield { start: 0, end: 5, unit: /** @type {const} */ ("milliseconds") };
+    if (parameters.then === "crash") throw new RangeError("nothing");
+  },
+});
+
+test("a chunker yields spans and fails as a handler does", async (context) => {
+  const log = context.mock.method(console, "error", () => {});
+  /** @param {object} parameters */
+  const cut = (parameters) =>
+    chunker.cut(host.source("one\r\ntwo\nx"), JSON.stringify(parameters)).catch((error) => error.payload);
+  const spans = [
+    { start: 0n, end: 5n, unit: "bytes" },
+    { start: 5n, end: 9n, unit: "bytes" },
+    { start: 9n, end: 10n, unit: "bytes" },
+  ];
+  assert.deepEqual(await cut({}), spans);
+  assert.deepEqual(await cut({ then: "time" }), [...spans, { start: 0n, end: 5n, unit: "milliseconds" }]);
+  assert.equal((await cut({ then: "json" })).tag, "invalid-input");
+  assert.deepEqual(await cut({ then: "fraction" }), {
+    tag: "permanent",
+    val: "a span cannot start or end at 0.5",
+  });
+  assert.equal(log.mock.callCount(), 0);
+  assert.deepEqual(await cut({ then: "crash" }), { tag: "permanent", val: "RangeError: nothing" });
+  assert.equal(log.mock.callCount(), 1);
+  assert.deepEqual(written(), []);
+});
+
+test("a chunker may be async, and give an array, but not nothing", async (context) => {
+  context.mock.method(console, "error", () => {});
+  const { cut } = guest.defineChunker({ split: async ({ size }) => [{ start: 1, end: size }] });
+  assert.deepEqual(await cut(host.source("abc"), "{}"), [{ start: 1n, end: 3n, unit: "bytes" }]);
+  const mute = guest.defineChunker(/** @type {any} */ ({ split() {} }));
+  await assert.rejects(mute.cut(host.source("abc"), "{}"), /TypeError/);
+});
+
 test("a task without its method is refused where it is made", () => {
   assert.throws(() => guest.defineHandler(/** @type {any} */ ({})), /needs a method `handle`/);
+  assert.throws(() => guest.defineChunker(/** @type {any} */ ({})), /needs a method `split`/);
   assert.throws(() => guest.defineCollector(/** @type {any} */ (undefined)), /needs a method `merge`/);
 });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -52,6 +53,17 @@ class FakeChunk:
         return types.Span(0, len(self.data), types.Unit.BYTES)
 
 
+class FakeSource:
+    def __init__(self, data: bytes) -> None:
+        self.size, self.read = FakeChunk(data).size, FakeChunk(data).read
+
+    def name(self) -> str:
+        return "novel.txt"
+
+    def media_type(self) -> str | None:
+        return "text/plain"
+
+
 class FakePartials:
     def __init__(self, *parts: bytes) -> None:
         self.parts = parts
@@ -87,6 +99,8 @@ def test_lines_are_whole_wherever_a_block_ends(length: int, monkeypatch: pytest.
     blocks = Bytes.blocks
     monkeypatch.setattr(Bytes, "blocks", lambda self: blocks(self, length))
     assert list(of(data).lines()) == [b"one", b"", b"two", b"\xff", b"three"]
+    assert b"".join(of(data).lines(keepends=True)) == data
+    assert list(of(b"a\r\n\nb").lines(keepends=True)) == [b"a\r\n", b"\n", b"b"]
     assert list(of(b"").lines()) == []
     assert list(of(b"\n").lines()) == [b""]
 
@@ -180,3 +194,47 @@ def test_a_collector_reads_every_part(written: list[bytes]) -> None:
     assert written == [b"33"]
     with pytest.raises(IndexError):
         Partials(FakePartials(b""))[1]  # type: ignore[arg-type]
+
+
+class Lines(pframe_guest.Chunker):
+    def split(
+        self, source: pframe_guest.Source, parameters: dict[str, Any]
+    ) -> Iterator[pframe_guest.Span]:
+        assert (source.name, source.media_type) == ("novel.txt", "text/plain")
+        start = 0
+        for line in source.lines(keepends=True):
+            yield pframe_guest.Span(start, start + len(line))
+            start += len(line)
+        match parameters.get("then"):
+            case "json":
+                source.json()
+            case "fraction":
+                yield pframe_guest.Span(start, start / 2)  # type: ignore[arg-type]
+            case "negative":
+                yield pframe_guest.Span(-1, start)
+            case "time":
+                yield pframe_guest.Span(0, 5, is_time=True)
+
+
+def cut(parameters: dict[str, Any]) -> list[types.Span] | types.Failure:
+    try:
+        return Lines().cut(FakeSource(b"one\r\ntwo\nx"), json.dumps(parameters))  # type: ignore[arg-type]
+    except Err as error:
+        return error.value  # type: ignore[no-any-return]
+
+
+def test_a_chunker_yields_spans_and_fails_as_a_handler_does(
+    written: list[bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = [(0, 5), (5, 9), (9, 10)]
+    spans = [types.Span(start, end, types.Unit.BYTES) for start, end in places]
+    assert cut({}) == spans
+    assert cut({"then": "time"}) == [*spans, types.Span(0, 5, types.Unit.MILLISECONDS)]
+    assert isinstance(cut({"then": "json"}), types.Failure_InvalidInput)
+    assert cut({"then": "negative"}) == types.Failure_Permanent("a span cannot start or end at -1")
+    assert capsys.readouterr().err == ""
+    assert cut({"then": "fraction"}) == types.Failure_Permanent(
+        "TypeError: 'float' object cannot be interpreted as an integer"
+    )
+    assert "in _position" in capsys.readouterr().err
+    assert written == []

@@ -52,12 +52,7 @@ impl Collector for ImageThumbnail {
 
     /// One behind the other, as they are: associative whatever they hold.
     fn combine(parts: &Partials, _: Parameters, output: &mut Output) -> Result<(), Failure> {
-        for part in parts.iter() {
-            for block in part.blocks() {
-                output.write_all(&block?)?;
-            }
-        }
-        Ok(())
+        parts.copy_to(output)
     }
 
     fn finish(
@@ -77,13 +72,12 @@ impl Collector for ImageThumbnail {
 
 /// What is wrong with an image is said of its file. A piece of a file is not what is wrong with the file.
 fn name(source: &str, start: u64, failure: Failure) -> Failure {
-    match failure {
-        Failure::Invalid(_) if start > 0 => Failure::invalid(format!(
+    failure.map_invalid(|what| match start {
+        0 => format!("`{source}` {what}"),
+        _ => format!(
             "`{source}` was cut into pieces: thumbnails need whole files, `chunking: {{ strategy: none }}`"
-        )),
-        Failure::Invalid(what) => Failure::invalid(format!("`{source}` {what}")),
-        other @ (Failure::Transient(_) | Failure::Permanent(_)) => other,
-    }
+        ),
+    })
 }
 
 pframe_guest::export!(ImageThumbnail with collector);

@@ -66,12 +66,7 @@ impl Collector for VideoScenes {
 
     /// One behind the other, as they are: associative whatever they hold.
     fn combine(parts: &Partials, _: Parameters, output: &mut Output) -> Result<(), Failure> {
-        for part in parts.iter() {
-            for block in part.blocks() {
-                output.write_all(&block?)?;
-            }
-        }
-        Ok(())
+        parts.copy_to(output)
     }
 
     fn finish(
@@ -89,10 +84,7 @@ impl Collector for VideoScenes {
 
 /// What is wrong with a video is said of its file.
 fn name(source: &str, failure: Failure) -> Failure {
-    match failure {
-        Failure::Invalid(what) => Failure::invalid(format!("`{source}`: {what}")),
-        other @ (Failure::Transient(_) | Failure::Permanent(_)) => other,
-    }
+    failure.map_invalid(|what| format!("`{source}`: {what}"))
 }
 
 pframe_guest::export!(VideoScenes with chunker, collector);

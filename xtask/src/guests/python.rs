@@ -24,8 +24,11 @@ pub(super) fn build(folder: &Path, built: &Path) -> Outcome {
 /// What the module exports: a class stands for each interface.
 fn world(folder: &Path) -> &'static str {
     let module = fs::read_to_string(folder.join("app.py")).unwrap_or_default();
-    match module.lines().any(|line| line.starts_with("class Collector(")) {
-        true => "task-with-collector",
-        false => "task",
+    let has = |class: &str| module.lines().any(|line| line.starts_with(&format!("class {class}(")));
+    match (has("Chunker"), has("Collector")) {
+        (false, false) => "task",
+        (true, false) => "task-with-chunker",
+        (false, true) => "task-with-collector",
+        (true, true) => "full-task",
     }
 }

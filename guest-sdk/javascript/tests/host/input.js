@@ -46,6 +46,20 @@ export function chunk(data) {
 }
 
 /**
+ * @param {string | Uint8Array} data
+ * @returns {import("pframe:task/input@0.1.0").Source}
+ */
+export function source(data) {
+  const held = bytes(data);
+  return {
+    name: () => "novel.txt",
+    mediaType: () => "text/plain",
+    size: () => BigInt(held.length),
+    read: reader(held),
+  };
+}
+
+/**
  * @param {...string} parts
  * @returns {import("pframe:task/input@0.1.0").Partials}
  */

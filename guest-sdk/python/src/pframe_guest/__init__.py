@@ -10,13 +10,14 @@ Built by `componentize-py` (README.md). Everything that a handler is given comes
 leaves through `output`.
 """
 
-from .chunk import Chunk, Partials, Span
+from .chunk import Chunk, Partials, Source, Span
 from .failures import Failure, InvalidInput, Permanent, Transient
 from .output import Output, report_progress
-from .task import Collector, Handler
+from .task import Chunker, Collector, Handler
 
 __all__ = [
     "Chunk",
+    "Chunker",
     "Collector",
     "Failure",
     "Handler",
@@ -24,6 +25,7 @@ __all__ = [
     "Output",
     "Partials",
     "Permanent",
+    "Source",
     "Span",
     "Transient",
     "report_progress",

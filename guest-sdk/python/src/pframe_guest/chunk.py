@@ -1,4 +1,4 @@
-"""What a task reads: its chunk, or what earlier calls wrote."""
+"""What a task reads: its chunk, the source that it cuts, or what earlier calls wrote."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Span:
 
     start: int
     end: int
-    is_time: bool
+    is_time: bool = False
 
 
 class Bytes:
@@ -46,9 +46,9 @@ class Bytes:
         for offset in range(0, self.size, length):
             yield self.read_at(offset, length)
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self, keepends: bool = False) -> Iterator[bytes]:
         """Its lines without their ends (`\\n` or `\\r\\n`); a last line without an end counts. Bytes: nothing is lost where
-        the text is not UTF-8."""
+        the text is not UTF-8. With `keepends` the lengths of the lines add up to offsets."""
         rest = bytearray()
         for block in self.blocks():
             start = 0
@@ -57,7 +57,10 @@ class Bytes:
                 if rest:
                     line = bytes(rest) + line
                     rest.clear()
-                yield line[:-1] if line.endswith(b"\r") else line
+                if keepends:
+                    yield line + b"\n"
+                else:
+                    yield line[:-1] if line.endswith(b"\r") else line
                 start = end + 1
             rest += block[start:]
         if rest:
@@ -110,6 +113,17 @@ class Chunk(Bytes):
         span = chunk.span()
         #: Where it lies in its source.
         self.span = Span(span.start, span.end, span.unit == types.Unit.MILLISECONDS)
+
+
+class Source(Bytes):
+    """One whole input: what a chunker cuts."""
+
+    def __init__(self, source: contract.Source) -> None:
+        super().__init__(source.size(), source.read)
+        #: Its name for people; not a path to open.
+        self.name = source.name()
+        #: Such as `text/plain`, where the host knows it.
+        self.media_type = source.media_type()
 
 
 class Partials:

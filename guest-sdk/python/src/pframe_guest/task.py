@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import operator
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports import input as contract
 from wit_world.imports import types
 
-from .chunk import Chunk, Partials
-from .failures import Failure, InvalidInput, Transient
+from .chunk import Chunk, Partials, Source, Span
+from .failures import Failure, InvalidInput, Permanent, Transient
 from .output import Output
+
+Result = TypeVar("Result")
 
 
 class Handler(exports.Handler):
@@ -26,7 +29,20 @@ class Handler(exports.Handler):
         raise NotImplementedError("write `def handle(self, chunk, parameters, output)`")
 
     def run(self, chunk: contract.Chunk, parameters: str) -> None:
-        _call(lambda output: self.handle(Chunk(chunk), json.loads(parameters), output))
+        _write(lambda output: self.handle(Chunk(chunk), json.loads(parameters), output))
+
+
+class Chunker:
+    """Custom cuts, for `chunking: { strategy: custom }`. Write `class Chunker(pframe_guest.Chunker)` with a method `split`."""
+
+    def split(self, source: Source, parameters: dict[str, Any]) -> Iterable[Span]:
+        """Cuts the source: in order, none empty, none over another. What lies between them is left out on purpose."""
+        raise NotImplementedError("write `def split(self, source, parameters)`")
+
+    def cut(self, source: contract.Source, parameters: str) -> list[types.Span]:
+        return _call(
+            lambda: [_told(span) for span in self.split(Source(source), json.loads(parameters))]
+        )
 
 
 class Collector:
@@ -42,18 +58,27 @@ class Collector:
         self.merge(parts, parameters, output)
 
     def combine(self, parts: contract.Partials, parameters: str) -> None:
-        _call(lambda output: self.merge(Partials(parts), json.loads(parameters), output))
+        _write(lambda output: self.merge(Partials(parts), json.loads(parameters), output))
 
     def finish(self, parts: contract.Partials, parameters: str) -> None:
-        _call(lambda output: self.conclude(Partials(parts), json.loads(parameters), output))
+        _write(lambda output: self.conclude(Partials(parts), json.loads(parameters), output))
 
 
-def _call(work: Callable[[Output], None]) -> None:
-    """Runs the work, and says in the contract's words how it failed."""
-    output = Output()
-    try:
+def _write(work: Callable[[Output], None]) -> None:
+    """Runs work that has a result, and hands over the rest of it."""
+
+    def whole() -> None:
+        output = Output()
         work(output)
         output.flush()
+
+    _call(whole)
+
+
+def _call(work: Callable[[], Result]) -> Result:
+    """Runs the work, and says in the contract's words how it failed."""
+    try:
+        return work()
     except Failure as failure:
         raise Err(_word(failure)(str(failure))) from None
     except Exception as error:
@@ -67,3 +92,17 @@ def _word(failure: Failure) -> type[Any]:
     if isinstance(failure, Transient):
         return types.Failure_Transient
     return types.Failure_Permanent
+
+
+def _told(span: Span) -> types.Span:
+    """A span in the contract's words. The host says which ones it refuses."""
+    unit = types.Unit.MILLISECONDS if span.is_time else types.Unit.BYTES
+    return types.Span(_position(span.start), _position(span.end), unit)
+
+
+def _position(value: int) -> int:
+    """A place in a source, if it is one that the contract has a word for."""
+    position = operator.index(value)
+    if 0 <= position < 1 << 64:
+        return position
+    raise Permanent(f"a span cannot start or end at {position}")

@@ -16,6 +16,7 @@ mod suggest;
 mod syntax;
 mod text;
 mod tree;
+mod version;
 
 pub(crate) use checker::{Checker, Fields, Section};
 pub use problems::{PROBLEMS_MAX, Problem, Problems, Spot};

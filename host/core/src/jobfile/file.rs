@@ -9,7 +9,7 @@ use std::collections::btree_map::Entry as Slot;
 use super::input::path;
 use super::job::{Read, job};
 use super::{dependencies, keys};
-use crate::document::{self, Checker, Fields, Node, Place, Problems, shown};
+use crate::document::{self, Checker, Node, Place, Problems, shown};
 use crate::fault::Code;
 use crate::ids::TaskName;
 use crate::job::{ComponentPlace, JobFile, JobRequest, STANDARD_STREAM, TaskDeclaration};
@@ -33,7 +33,7 @@ pub fn parse(bytes: &[u8], file_name: &str) -> Result<JobFile, Problems> {
 
 fn file(checker: &mut Checker<'_>, root: &Node, file_name: &str) -> Option<JobFile> {
     let stranger = checker.mapping(root, keys::FILE.what)?;
-    if !is_readable_version(checker, stranger) {
+    if !checker.is_readable_version(stranger, VERSION, "write `version: 1`") {
         return None;
     }
     let fields = checker.fields(root, &keys::FILE)?;
@@ -43,28 +43,6 @@ fn file(checker: &mut Checker<'_>, root: &Node, file_name: &str) -> Option<JobFi
         jobs(checker, node, &mut remarks)
     });
     Some(JobFile { tasks, jobs: jobs?, remarks: remarks.finish() })
-}
-
-/// False where the file is of a later version, of which nothing else can be said.
-fn is_readable_version(checker: &mut Checker<'_>, fields: Fields<'_>) -> bool {
-    let Some(node) = fields.get("version") else {
-        checker.problem(fields.place(), "`version` is missing", "begin the file with `version: 1`");
-        return true;
-    };
-    checker.at("version", |checker| match node.as_whole() {
-        Some(VERSION) => true,
-        Some(newer) if newer > VERSION => {
-            let message = format!("version {newer} is newer than this host reads");
-            checker.problem(node.place, message, "use a newer pframe-host, or write `version: 1`");
-            false
-        }
-        _ => {
-            let found = node.as_written().map_or_else(|| node.kind().to_owned(), shown);
-            let message = format!("expected the number 1, found {found}");
-            checker.problem(node.place, message, "write `version: 1`");
-            true
-        }
-    })
 }
 
 fn tasks(checker: &mut Checker<'_>, node: &Node) -> Option<BTreeMap<TaskName, TaskDeclaration>> {

@@ -7,7 +7,7 @@ use semver::Version;
 
 use super::keys;
 use super::schema::ParameterSchema;
-use crate::document::{self, Checker, Fields, Node, Problems, shown};
+use crate::document::{self, Checker, Node, Problems, shown};
 use crate::fault::Code;
 use crate::ids::Digest;
 use crate::job::{Chunking, Grant, LimitsRequest, Overlap, RequirementsRequest};
@@ -15,6 +15,9 @@ use crate::jobfile::{Cutting, bounds, chunking, grants, limits, path, requiremen
 
 /// The version of the format that this host reads.
 const VERSION: i64 = 1;
+/// For a `version` that is none: the task type's own is what people mistake it for.
+const VERSION_ADVICE: &str =
+    "`version` is that of the format; the task type's own is `task_version`";
 /// The longest description: a page of prose and a large schema.
 pub const DESCRIPTION_BYTES_MAX: usize = 64 << 10;
 
@@ -60,7 +63,7 @@ pub fn parse(bytes: &[u8], file_name: &str) -> Result<TaskType, Problems> {
 
 fn task_type(checker: &mut Checker<'_>, root: &Node) -> Option<TaskType> {
     let stranger = checker.mapping(root, keys::DESCRIPTION.what)?;
-    if !is_readable_version(checker, stranger) {
+    if !checker.is_readable_version(stranger, VERSION, VERSION_ADVICE) {
         return None;
     }
     let fields = checker.fields(root, &keys::DESCRIPTION)?;
@@ -94,29 +97,6 @@ fn task_type(checker: &mut Checker<'_>, root: &Node) -> Option<TaskType> {
         parameters: checker.optional(fields, "parameters", |checker, node| {
             Some(ParameterSchema::read(checker, node))
         }),
-    })
-}
-
-/// False where the format is a later one, of which nothing else can be said.
-fn is_readable_version(checker: &mut Checker<'_>, fields: Fields<'_>) -> bool {
-    let Some(node) = fields.get("version") else {
-        checker.problem(fields.place(), "`version` is missing", "begin the file with `version: 1`");
-        return true;
-    };
-    checker.at("version", |checker| match node.as_whole() {
-        Some(VERSION) => true,
-        Some(newer) if newer > VERSION => {
-            let message = format!("version {newer} is newer than this host reads");
-            checker.problem(node.place, message, "use a newer pframe-host, or write `version: 1`");
-            false
-        }
-        _ => {
-            let found = node.as_written().map_or_else(|| node.kind().to_owned(), shown);
-            let message = format!("expected the number 1, found {found}");
-            let advice = "`version` is that of the format; the task type's own is `task_version`";
-            checker.problem(node.place, message, advice);
-            true
-        }
     })
 }
 

@@ -63,8 +63,8 @@ const PYTHON: Language = Language {
     tools: "$ pip install componentize-py==0.25.1",
     build: "componentize-py -d wit/task.wit -w task componentize app -o {{ident}}.wasm",
     component: "{{ident}}.wasm",
-    next: "The handler is `app.py`; `pframe_guest/README.md` says what it can use. With a class `Collector` beside it the world is \
-           `task-with-collector`.",
+    next: "The handler is `app.py`; `pframe_guest/README.md` says what it can use. With a class `Collector` beside it the world (`-w`) is \
+           `task-with-collector`, with a class `Chunker` it is `task-with-chunker`, with both `full-task`.",
     files: &[("app.py", template!("python/app.py")), (".gitignore", "/*.wasm\n__pycache__/\n")],
     sdk: ("pframe_guest", sdks::PYTHON),
 };
@@ -74,7 +74,7 @@ const JAVASCRIPT: Language = Language {
     build: "npm run build",
     component: "build/{{ident}}.wasm",
     next: "The handler is `app.js`; `pframe-guest/README.md` says what it can use. With an `export const collector` the world in `package.json` is \
-           `task-with-collector`.",
+           `task-with-collector`, with an `export const chunker` it is `task-with-chunker`, with both `full-task`.",
     files: &[
         ("app.js", template!("javascript/app.js")),
         ("package.json", template!("javascript/package.json.in")),

@@ -112,12 +112,7 @@ impl Collector for Cutter {
     type Parameters = Parameters;
 
     fn combine(parts: &Partials, _: Parameters, output: &mut Output) -> Result<(), Failure> {
-        for part in parts.iter() {
-            for block in part.blocks() {
-                output.write_all(&block?)?;
-            }
-        }
-        Ok(())
+        parts.copy_to(output)
     }
 
     fn finish(
