@@ -51,6 +51,10 @@ def exercise(data: Any, parameters: dict[str, Any]) -> Any:
         import os
 
         return dict(os.environ)
+    if what == "random":
+        import random
+
+        return random.SystemRandom().random()
     if what == "fill memory":
         return len(b"x" * (1 << 40))
     if what == "return nonsense":
@@ -102,6 +106,21 @@ def test_results_of_several_chunks_come_in_their_order(engine: ParallelExecution
     result = engine.submit_job(job("echo", {"files": ["*.txt"]})).wait_for_completion()
     assert [one["data"] for one in result.output] == ["a", "b", "c"]
     assert result.figures["chunks"] == 3
+
+
+def test_what_ran_before_is_taken_where_a_job_asks_for_that(tmp_path: Path) -> None:
+    with ParallelExecutionEngine(state_dir=tmp_path / "state") as engine:
+        engine.register_task("custom_processing")(exercise)
+        results = [
+            engine.submit_job(job("random", id=id, cache=cache)).wait_for_completion().output
+            for id, cache in [("one", True), ("two", True), ("three", None)]
+        ]
+    assert results[0] == results[1] != results[2], "random bytes are seeded by the job"
+
+
+def test_a_cache_needs_a_place(engine: ParallelExecutionEngine) -> None:
+    with pytest.raises(JobRefused, match="needs a state directory"):
+        engine.submit_job(job("echo", cache=True))
 
 
 def test_a_result_can_be_written_to_a_file(engine: ParallelExecutionEngine) -> None:

@@ -159,7 +159,8 @@ fn b24_many_bombs_of_one_tenant_hold_up_nobody_else() {
         assert!(took < alone * 4 + Duration::from_secs(1), "{took:?}, {alone:?} alone");
         drop(of_the_crowd);
         let done = exploded.load(std::sync::atomic::Ordering::Relaxed);
-        assert!(done < 4, "{done} bombs are through: they were too small to tell");
+        // Two fill both places of the crowd still.
+        assert!(done < 5, "{done} bombs are through: they were too small to tell");
     });
 }
 

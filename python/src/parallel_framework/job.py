@@ -61,6 +61,10 @@ class Job:
     tenant: str | None = None
     #: Such as `{"strategy": "size", "size": "8MiB"}`.
     chunking: Mapping[str, Any] | None = None
+    #: How outputs become one result: `handler`, `concat`, `json-array`, `files` or `none`.
+    collect: str | None = None
+    #: True takes what ran before on the same input instead of running it again; needs an engine with a `state_dir`.
+    cache: bool | None = None
     #: Of each attempt, such as `{"memory": "256MiB", "fuel": "20G"}`.
     limits: Mapping[str, Any] | None = None
     #: Ways out of the sandbox, such as `speech`.
