@@ -153,7 +153,8 @@ fn the_value_of_a_granted_variable_is_part_of_what_a_handler_sees() {
 #[test]
 fn a_new_file_leaves_the_results_of_the_others_unless_the_handler_asks_for_its_place() {
     let place = place();
-    for (deed, cached) in [("random-hex", 2), ("describe", 0)] {
+    // The second asks for its index.
+    for (deed, cached) in [("random-hex", 2), ("confess, n: 99", 0)] {
         let text = RANDOM.replace("random-hex", deed);
         let _ = fs::remove_file(place.path("in/0.txt"));
         run(&place, &text, &[], &[]);
@@ -161,6 +162,17 @@ fn a_new_file_leaves_the_results_of_the_others_unless_the_handler_asks_for_its_p
         place.write("in/0.txt", "new, and before the others");
         assert_eq!(run(&place, &text, &[], &[]).cached, cached, "{deed}");
     }
+}
+
+#[test]
+fn a_handler_that_asks_for_its_job_is_told_its_own() {
+    let place = place();
+    let text = RANDOM.replace("random-hex", "describe");
+    let first = run(&place, &text, &[], &[]);
+    let other = run(&place, &text, AGAIN, &[]);
+    assert_eq!(other.cached, 0);
+    assert!(first.result.contains("job first") && other.result.contains("job again"));
+    assert_eq!(run(&place, &text, &[], &[]), Made { cached: 2, ..first });
 }
 
 #[test]

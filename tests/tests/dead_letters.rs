@@ -174,7 +174,8 @@ jobs:
 #[test]
 fn a_piece_of_a_recording_is_heard_again_sample_for_sample() {
     let place = place();
-    place.write("talk.wav", wav(&turns(&[1500, 400, 1500, 400, 1500]), 16_000, 1));
+    // What its name says of it is not what it is: the samples are what was kept.
+    place.write("talk.mp3", wav(&turns(&[1500, 400, 1500, 400, 1500]), 16_000, 1));
     place.write(
         "jobs.yaml",
         r#"
@@ -183,7 +184,7 @@ tasks: { evil: { component: evil.wasm } }
 jobs:
   - id: talk
     task_type: evil
-    input_data: { files: [talk.wav] }
+    input_data: { files: [talk.mp3] }
     parameters: { do: confess }
     chunking: { strategy: time, length: 2s }
     on_failure: continue
@@ -225,6 +226,19 @@ fn what_a_killed_host_did_not_keep_is_kept_when_its_run_goes_on() {
 }
 
 #[test]
+fn what_an_earlier_life_kept_counts() {
+    let place = place();
+    let text = CONFESS.replace("{ do: echo }", "{ do: sleep-ms, n: 500 }");
+    place.write("jobs.yaml", text);
+    let mut program = place.start(&["run", "jobs.yaml", "--dead-letter-bytes-max", "21B"]);
+    program.wait_for("the job's end", |event| event["event"] == "job-completed");
+    program.kill();
+    let before = kept(&place, 1, "confess").len();
+    place.run(&["resume", "-q", "--dead-letter-bytes-max", "21B"]).expect_code(0);
+    assert!(before <= 2 && kept(&place, 1, "confess").len() == 2);
+}
+
+#[test]
 fn no_more_bytes_are_kept_than_the_operator_says_and_gc_takes_them() {
     let place = place();
     place.run(&["run", "jobs.yaml", "-q", "--dead-letter-bytes-max", "21B"]).expect_code(0);
@@ -249,6 +263,39 @@ fn a_bundle_gets_no_more_than_the_operator_allows_here() {
     assert!(ended.stderr.contains("PF"), "{}", ended.stderr);
 }
 
+/// A pipe that nobody writes to.
+fn instead(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    fs::remove_file(path).unwrap();
+    mknodat(CWD, path, FileType::Fifo, Mode::from(0o600), 0).unwrap();
+}
+
+#[test]
+fn words_of_a_stranger_steer_no_terminal() {
+    let place = place();
+    place.run(&["run", "jobs.yaml", "-q"]).expect_code(0);
+    let bundle = kept(&place, 1, "confess").remove(0);
+    let mut changed = description(&bundle);
+    changed["fault"]["guest_message"] = json!("\u{1b}]0;owned\u{7}\u{1b}[2J");
+    changed["fault"]["detail"] = json!("\u{1b}[31m");
+    changed["chunk"]["source"] = json!("\u{1b}[2Jin.txt");
+    fs::write(bundle.join("bundle.json"), changed.to_string()).unwrap();
+    let ended = replay(&place, &bundle, &[]).expect_code(4);
+    assert!(ended.stderr.contains("in other words"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains('\u{1b}') && !ended.stderr.contains('\u{7}'));
+}
+
+#[test]
+fn a_hole_in_a_chunk_takes_no_room() {
+    let place = place();
+    fs::File::create(place.path("in.txt")).unwrap().set_len(3 << 30).unwrap();
+    let text =
+        CONFESS.replace("{ strategy: size, size: 10B, boundary: line }", "{ strategy: none }");
+    place.write("jobs.yaml", text.replace("do: confess, n: 1", "do: invalid"));
+    place.run(&["run", "jobs.yaml", "-q", "--dead-letter-bytes-max", "1GiB"]).expect_code(4);
+    assert_eq!(kept(&place, 1, "confess").len(), 0, "it is larger than what is kept");
+}
+
 #[test]
 fn a_bundle_that_was_tampered_with_is_refused_with_the_place() {
     let place = place();
@@ -259,8 +306,10 @@ fn a_bundle_that_was_tampered_with_is_refused_with_the_place() {
         change();
         let ended = replay(&place, &bundle, &[]).expect_code(3);
         assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
-        fs::write(bundle.join("bundle.json"), whole.to_string()).unwrap();
-        fs::write(bundle.join("chunk"), "the second\n").unwrap();
+        for (name, content) in [("bundle.json", &*whole.to_string()), ("chunk", "the second\n")] {
+            let _ = fs::remove_file(bundle.join(name));
+            fs::write(bundle.join(name), content).unwrap();
+        }
     };
     let with = |key: &str, value: Value| {
         let mut changed = whole.clone();
@@ -270,7 +319,9 @@ fn a_bundle_that_was_tampered_with_is_refused_with_the_place() {
     check(&|| with("/format", json!(99)), "it has format 99");
     check(&|| with("/seed", json!("other/1")), "`seed`");
     check(&|| with("/chunk/count", json!(1)), "there is no chunk 1 of 1");
-    check(&|| with("/chunk/start", json!(4_000)), "before it starts");
+    check(&|| with("/chunk/start", json!(4_000)), "it starts at 4000");
+    check(&|| with("/limits/timeout/secs", json!(u64::MAX)), "`limits.timeout`");
+    check(&|| with("/limits/memory", json!(u64::MAX)), "`limits.memory`");
     check(&|| with("/chunk/end", json!(u64::MAX)), "`chunk`");
     check(&|| with("/chunk/is_recording", json!("yes")), "bundle.json");
     check(&|| with("/attempt", json!("confess/collect#1")), "is not about a chunk");
@@ -286,6 +337,8 @@ fn a_bundle_that_was_tampered_with_is_refused_with_the_place() {
     );
     check(&|| fs::remove_file(bundle.join("chunk")).unwrap(), "chunk`:");
     check(&|| fs::write(bundle.join("bundle.json"), "{").unwrap(), "bundle.json");
+    check(&|| instead(&bundle.join("chunk")), "no regular file");
+    check(&|| instead(&bundle.join("bundle.json")), "no regular file");
     let ended = place.run(&["replay", "nowhere"]).expect_code(3);
     assert!(ended.stderr.contains("PF121") && ended.stderr.contains("advice"), "{}", ended.stderr);
     assert!(is_same(&place, &bundle), "put back, it is as it was");

@@ -37,6 +37,37 @@ jobs:
     output: { path: out/copy }
 "#;
 
+const STDIN: &str = r#"
+version: 1
+tasks: { json-stats: { component: json_stats.wasm } }
+jobs:
+  - id: piped
+    task_type: json-stats
+    input_data: { files: ["-"] }
+    collect: concat
+"#;
+
+/// A large result with a file of its own, and a job on it of which the first chunk fails.
+const PUBLISHED: &str = r#"
+version: 1
+tasks: { evil: { component: evil.wasm }, json-stats: { component: json_stats.wasm } }
+jobs:
+  - id: a
+    task_type: evil
+    input_data: { files: [a.json] }
+    parameters: { do: echo }
+    cache: true
+    output: { path: out/a }
+  - id: b
+    task_type: json-stats
+    input_data: { job: a }
+    chunking: { strategy: size, size: 1000B, boundary: line }
+    collect: concat
+    cache: true
+    on_failure: continue
+    output: { path: out/b }
+"#;
+
 fn place() -> Place {
     let place = Place::new();
     place.bring(["json_stats", "evil", "tiny"]);
@@ -160,6 +191,64 @@ jobs:
     assert!(started(&ended).contains(&"large/0#2".to_owned()), "{:?}", started(&ended));
     place.run(&["gc", "--retention-age", "0s"]).expect_code(0);
     assert_eq!(stored(&place).len(), 0);
+}
+
+#[test]
+fn a_large_input_from_stdin_is_there_when_it_is_taken_up() {
+    let place = place();
+    place.write("jobs.yaml", STDIN);
+    place.run_with(&["run", "jobs.yaml", "-q"], vec![b'x'; 300_000]).expect_code(4);
+    let ended = place.run(&["retry", "--failed", "-q", "--with", "json-stats=tiny.wasm"]);
+    assert_eq!(ended.expect_code(0).stdout, b"300000");
+}
+
+#[test]
+fn neither_a_cache_nor_a_published_result_takes_away_what_is_needed_again() {
+    let place = place();
+    place.write("a.json", format!("{}\n{{\"c\": 3}}\n", "a".repeat(100_000)));
+    place.write("jobs.yaml", PUBLISHED);
+    place.run(&["run", "jobs.yaml", "-q"]).expect_code(0);
+    let ended = place.run(&["retry", "--failed", "--json"]).expect_code(0);
+    assert!(ended.stderr.contains("1 job with 1 chunk to run"), "{}", ended.stderr);
+    let ran = steps(&ended, "attempt-started");
+    assert!(ran.iter().all(|step| ["b/0", "b/1", "b/collect"].contains(&&**step)), "{ran:?}");
+    assert_eq!(steps(&ended, "attempt-failed"), BTreeSet::from(["b/0".to_owned()]));
+    // A file that is not what it was is made again.
+    for file in stored(&place) {
+        fs::OpenOptions::new().write(true).open(file).unwrap().set_len(1000).unwrap();
+    }
+    let ended = place.run(&["retry", "--failed", "1", "--json"]).expect_code(0);
+    assert!(steps(&ended, "attempt-succeeded").contains("a/0"));
+}
+
+#[test]
+fn what_is_no_longer_allowed_or_there_is_refused_and_nothing_is_begun() {
+    let place = place();
+    place.write("pframe.yaml", "tenants: { default: { grants: [clock] } }\n");
+    place.write(
+        "jobs.yaml",
+        STATS.replace(
+            "    collect: concat\n    on_failure",
+            "    collect: concat\n    grants: [clock]\n    on_failure",
+        ),
+    );
+    place.run(&["run", "jobs.yaml", "-q"]).expect_code(4);
+    let runs = || String::from_utf8(place.run(&["status", "--all"]).stdout).unwrap();
+    let before = runs().lines().filter(|line| line.contains("jobs.yaml")).count();
+    fs::write(place.path("pframe.yaml"), "tenants: {}\n").unwrap();
+    let refused = place.run(&["retry", "--failed"]).expect_code(3);
+    assert!(refused.stderr.contains("is not allowed `clock`"), "{}", refused.stderr);
+    place.write("pframe.yaml", "tenants: { default: { grants: [clock] } }\n");
+    let components = place.state().join("components");
+    for file in fs::read_dir(&components).unwrap().flatten() {
+        fs::remove_file(file.path()).unwrap();
+    }
+    let refused = place.run(&["retry", "--failed"]).expect_code(3);
+    assert!(refused.stderr.contains("PF201"), "{}", refused.stderr);
+    assert_eq!(runs().lines().filter(|line| line.contains("jobs.yaml")).count(), before);
+    let mended = ["--with", "json-stats=tiny.wasm", "--with", "evil=evil.wasm"];
+    let arguments: Vec<_> = ["retry", "--failed", "-q"].iter().chain(&mended).copied().collect();
+    place.run(&arguments).expect_code(0);
 }
 
 #[test]

@@ -71,15 +71,30 @@ pub struct Usage {
     /// True where nothing ran: the result is that of an earlier attempt.
     #[serde(default)]
     pub is_cached: bool,
-    /// True where the handler asked which chunk of how many it works on: its result may depend on that.
+    /// What the handler asked about itself: its result may depend on that.
     #[serde(default)]
-    pub asked_place: bool,
+    pub asked: Asked,
     /// What recognition of speech took, beside everything above.
     #[serde(default)]
     pub speech: SpeechUsage,
     /// What requests over HTTP took.
     #[serde(default)]
     pub http: HttpUsage,
+}
+
+/// What a handler asked beside its input and parameters.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Which chunk of how many it works on.
+    Place,
+    /// Of which job that is, or which try.
+    Job,
 }
 
 /// What recognition of speech took.

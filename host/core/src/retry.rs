@@ -18,39 +18,43 @@ use crate::units::{ByteSize, Timestamp};
 /// The first events of a run that takes up what failed in the run of these records; none where nothing failed.
 ///
 /// A job begins again if it failed, or if it completed without chunks that failed; with it whoever depends on it, from its first
-/// chunk on. What succeeded of it is taken over, as long as `has` the files of the results. A job that was cancelled is left alone.
-pub fn taken_up(records: &[Record], has: impl Fn(&Digest) -> bool, now: Timestamp) -> Vec<Event> {
-    let (order, lives) = lives(records);
-    let mut again: BTreeMap<&JobId, Again> = BTreeMap::new();
+/// chunk on. What succeeded of it is taken over, as long as `has` the files of the results, by digest and size. A job that was
+/// cancelled is left alone, and so is one whose id came again later in the run: the newer job is what was wanted.
+pub fn taken_up(
+    records: &[Record],
+    has: impl Fn(&Digest, ByteSize) -> bool,
+    now: Timestamp,
+) -> Vec<Event> {
+    let lives = lives(records);
+    let mut again: BTreeMap<usize, Again> = BTreeMap::new();
     // Whoever is depended on was accepted before.
-    for id in &order {
-        let (life, begun) = (&lives[*id], |needed: &JobId| again.contains_key(needed));
-        let is_fresh = life.spec.after.iter().any(begun);
+    for (at, life) in lives.iter().enumerate() {
+        let is_fresh = life.needs.iter().any(|needed| again.contains_key(needed));
         let is_wanted = match &life.end {
             Some(End::Completed(_)) => life.has_failures || is_fresh,
             Some(End::Failed) => true,
-            Some(End::Forsaken) => life.spec.after.iter().all(|needed| {
-                begun(needed) || matches!(lives[needed].end, Some(End::Completed(_)))
+            Some(End::Forsaken) => life.needs.iter().all(|needed| {
+                let is_completed = matches!(lives[*needed].end, Some(End::Completed(_)));
+                again.contains_key(needed) || is_completed
             }),
             Some(End::Cancelled) | None => false,
         };
-        if is_wanted {
-            again.insert(id, if is_fresh { Again::Fresh } else { Again::Rest });
+        if is_wanted && !life.is_superseded {
+            again.insert(at, if is_fresh { Again::Fresh } else { Again::Rest });
         }
     }
-    bring_back_lost_results(&order, &lives, &mut again, &has);
-    let mut dependents: BTreeMap<&JobId, u32> = BTreeMap::new();
-    for needed in again.keys().flat_map(|id| lives[*id].spec.after.iter()) {
-        *dependents.entry(needed).or_default() += 1;
+    bring_back_lost_results(&lives, &mut again, &has);
+    let mut dependents: BTreeMap<usize, u32> = BTreeMap::new();
+    for needed in again.keys().flat_map(|at| &lives[*at].needs) {
+        *dependents.entry(*needed).or_default() += 1;
     }
     let mut events = Vec::new();
-    for id in &order {
-        if let Some(how) = again.get(id) {
-            let mut job = spec_again(&lives, &again, lives[*id].spec);
-            job.dependents = dependents.get(id).copied().unwrap_or(0);
-            job.deadline = job.deadline.map(|deadline| now.after(deadline.since(job.accepted_at)));
-            begin(&mut events, Arc::new(job), &lives[*id], *how, &has);
-        }
+    for (at, how) in &again {
+        let life = &lives[*at];
+        let mut job = spec_again(&lives, &again, life);
+        job.dependents = dependents.get(at).copied().unwrap_or(0);
+        job.deadline = job.deadline.map(|deadline| now.after(deadline.since(life.accepted_at)));
+        begin(&mut events, Arc::new(job), life, *how, &has);
     }
     events
 }
@@ -76,30 +80,45 @@ enum End {
 /// A job from its acceptance to its end.
 struct Life<'a> {
     spec: &'a Arc<JobSpec>,
+    /// When that was recorded; an earlier retry kept what the spec says.
+    accepted_at: Timestamp,
+    /// Those that it depends on, by their places among all.
+    needs: Vec<usize>,
+    /// Its id came again.
+    is_superseded: bool,
     chunks: Option<&'a Arc<[Slice]>>,
     succeeded: BTreeMap<u32, &'a Output>,
     has_failures: bool,
     end: Option<End>,
 }
 
-/// All jobs of a run, in the order of their acceptance. Of an id that came twice the newer job counts.
-fn lives(records: &[Record]) -> (Vec<&JobId>, BTreeMap<&JobId, Life<'_>>) {
-    let mut order = Vec::new();
-    let mut lives: BTreeMap<&JobId, Life<'_>> = BTreeMap::new();
+/// All jobs of a run, in the order of their acceptance.
+fn lives(records: &[Record]) -> Vec<Life<'_>> {
+    let mut lives: Vec<Life<'_>> = Vec::new();
+    let mut newest: BTreeMap<&JobId, usize> = BTreeMap::new();
     for record in records {
         if let Event::JobAccepted { job: spec } = &record.event {
-            if lives.contains_key(&spec.id) {
-                order.retain(|id| *id != &spec.id);
+            let needs = spec.after.iter().filter_map(|needed| newest.get(needed).copied());
+            let needs = needs.collect();
+            if let Some(older) = newest.insert(&spec.id, lives.len()) {
+                lives[older].is_superseded = true;
             }
-            order.push(&spec.id);
-            let succeeded = BTreeMap::new();
-            let life = Life { spec, chunks: None, succeeded, has_failures: false, end: None };
-            lives.insert(&spec.id, life);
+            lives.push(Life {
+                spec,
+                accepted_at: record.at,
+                needs,
+                is_superseded: false,
+                chunks: None,
+                succeeded: BTreeMap::new(),
+                has_failures: false,
+                end: None,
+            });
         }
-        let Some(life) = lives.get_mut(record.event.job()) else { continue };
-        live(life, &record.event);
+        if let Some(at) = newest.get(record.event.job()) {
+            live(&mut lives[*at], &record.event);
+        }
     }
-    (order, lives)
+    lives
 }
 
 fn live<'a>(life: &mut Life<'a>, event: &'a Event) {
@@ -127,56 +146,67 @@ fn live<'a>(life: &mut Life<'a>, event: &'a Event) {
     }
 }
 
-/// Jobs that completed begin again too where somebody needs their result and it is no longer there.
-fn bring_back_lost_results<'a>(
-    order: &[&'a JobId],
-    lives: &BTreeMap<&JobId, Life<'a>>,
-    again: &mut BTreeMap<&'a JobId, Again>,
-    has: impl Fn(&Digest) -> bool,
+/// Jobs that completed begin again too where somebody needs their result and it is no longer there. Where that cannot be made
+/// again, who needs it is left alone.
+fn bring_back_lost_results(
+    lives: &[Life<'_>],
+    again: &mut BTreeMap<usize, Again>,
+    has: impl Fn(&Digest, ByteSize) -> bool,
 ) {
-    let mut needed: BTreeSet<&JobId> = BTreeSet::new();
-    for id in order.iter().rev() {
-        let life = &lives[*id];
+    let mut needed: BTreeSet<usize> = BTreeSet::new();
+    let mut hopeless: BTreeSet<usize> = BTreeSet::new();
+    for (at, life) in lives.iter().enumerate().rev() {
         let is_lost = match &life.end {
             Some(End::Completed(Some(output))) => !is_there(output, &has),
             _ => false,
         };
-        if is_lost && needed.contains(*id) && !again.contains_key(id) {
-            again.insert(*id, Again::Fresh);
+        if is_lost && needed.contains(&at) && !again.contains_key(&at) {
+            match life.is_superseded {
+                true => drop(hopeless.insert(at)),
+                false => drop(again.insert(at, Again::Fresh)),
+            }
         }
-        if again.contains_key(id) {
-            needed.extend(life.spec.inputs.iter().filter_map(|input| match &input.place {
-                SourcePlace::Job(job) => Some(job),
-                _ => None,
-            }));
+        if again.contains_key(&at) {
+            needed.extend(life.needs.iter().filter(|needed| works_on(life, lives, **needed)));
         }
     }
-    for id in order {
-        let is_fresh = lives[*id].spec.after.iter().any(|needed| again.contains_key(needed));
-        if is_fresh && let Some(how) = again.get_mut(id) {
+    for (at, life) in lives.iter().enumerate() {
+        if life.needs.iter().any(|needed| hopeless.contains(needed)) && again.remove(&at).is_some()
+        {
+            hopeless.insert(at);
+        }
+        let is_fresh = life.needs.iter().any(|needed| again.contains_key(needed));
+        if is_fresh && let Some(how) = again.get_mut(&at) {
             *how = Again::Fresh;
         }
     }
 }
 
-fn is_there(output: &Output, has: impl Fn(&Digest) -> bool) -> bool {
+/// True where the result of that job is among the inputs.
+fn works_on(life: &Life<'_>, lives: &[Life<'_>], needed: usize) -> bool {
+    let id = &lives[needed].spec.id;
+    life.spec.inputs.iter().any(|it| matches!(&it.place, SourcePlace::Job(job) if job == id))
+}
+
+fn is_there(output: &Output, has: impl Fn(&Digest, ByteSize) -> bool) -> bool {
     match output {
         Output::Inline { .. } => true,
-        Output::Stored { sha256, .. } => has(sha256),
+        Output::Stored { sha256, size } => has(sha256, *size),
     }
 }
 
 /// The same job in the new run: it waits for those that begin again, and has the results of the others.
-fn spec_again(
-    lives: &BTreeMap<&JobId, Life<'_>>,
-    again: &BTreeMap<&JobId, Again>,
-    spec: &Arc<JobSpec>,
-) -> JobSpec {
-    let mut spec = Arc::clone(spec);
-    let after: Vec<_> = spec.after.iter().filter(|id| again.contains_key(*id)).cloned().collect();
-    for needed in Arc::clone(&spec.after).iter().filter(|id| !again.contains_key(*id)) {
-        if let Some(End::Completed(output)) = lives.get(needed).and_then(|life| life.end.as_ref()) {
-            spec = with_result(&spec, needed, output.as_ref());
+fn spec_again(lives: &[Life<'_>], again: &BTreeMap<usize, Again>, life: &Life<'_>) -> JobSpec {
+    let mut spec = Arc::clone(life.spec);
+    let mut after = Vec::new();
+    for needed in &life.needs {
+        let other = &lives[*needed];
+        match (&other.end, again.contains_key(needed)) {
+            (_, true) => after.push(other.spec.id.clone()),
+            (Some(End::Completed(output)), false) => {
+                spec = with_result(&spec, &other.spec.id, output.as_ref());
+            }
+            (_, false) => {}
         }
     }
     JobSpec { after: after.into(), ..JobSpec::clone(&spec) }
@@ -189,7 +219,7 @@ fn begin(
     spec: Arc<JobSpec>,
     life: &Life<'_>,
     how: Again,
-    has: impl Fn(&Digest) -> bool,
+    has: impl Fn(&Digest, ByteSize) -> bool,
 ) {
     let id = spec.id.clone();
     // What works on the result of another job is cut when that is there.

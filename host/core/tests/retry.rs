@@ -88,7 +88,7 @@ fn stored(sha256: Digest) -> Output {
 
 fn check(run: &Run, expect: &Expect) {
     let mut text = String::new();
-    for event in taken_up(&run.0, |digest| *digest != LOST, Timestamp(100)) {
+    for event in taken_up(&run.0, |digest, _| *digest != LOST, Timestamp(100)) {
         match event {
             Event::JobAccepted { job } => {
                 let inputs: Vec<_> = job.inputs.iter().map(|input| shown(&input.place)).collect();
@@ -109,7 +109,7 @@ fn check(run: &Run, expect: &Expect) {
     }
     expect.assert_eq(&text);
     // A host can begin with that.
-    let records = (1..).zip(taken_up(&run.0, |digest| *digest != LOST, Timestamp(100)));
+    let records = (1..).zip(taken_up(&run.0, |digest, _| *digest != LOST, Timestamp(100)));
     let records = records.map(|(seq, event)| Record { seq, at: Timestamp(100), event });
     let settings = Settings::new(common::machine(2));
     Scheduler::replay(settings, records).expect("the events fit").sanity_check();
@@ -249,14 +249,51 @@ fn a_job_whose_result_is_needed_and_gone_makes_it_again() {
     );
 }
 
+/// In a host that serves, an id comes again once its job has ended.
+#[test]
+fn an_id_that_came_twice_means_its_newer_job_and_its_results_stay_what_they_were() {
+    let run = Run::default()
+        .job(accepted("a", &[]), 1)
+        .succeeds("a/0#1", inline())
+        .completed("a", inline())
+        .then(Event::JobAccepted { job: on_results(accepted("b", &["a"])).into() })
+        .fails("b/0#1")
+        .failed("b")
+        .job(accepted("a", &[]), 1)
+        .fails("a/0#1")
+        .failed("a");
+    check(
+        &run,
+        &expect![[r#"
+            b on 3 bytes, 0 wait for it
+            a on 0 bytes, 0 wait for it
+              1 chunks
+        "#]],
+    );
+    let lost = Run::default()
+        .job(accepted("a", &[]), 1)
+        .completed("a", stored(LOST))
+        .then(Event::JobAccepted { job: on_results(accepted("b", &["a"])).into() })
+        .failed("b")
+        .job(accepted("a", &[]), 1)
+        .completed("a", inline());
+    check(&lost, &expect![[r#""#]]);
+}
+
 #[test]
 fn a_deadline_counts_from_the_new_beginning() {
     let mut job = accepted("a", &[]);
     job.deadline = Some(Timestamp(30));
     let run = Run::default().job(job, 1).fails("a/0#1").failed("a");
-    let events = taken_up(&run.0, |_| true, Timestamp(100));
+    let events = taken_up(&run.0, |_, _| true, Timestamp(100));
     let Event::JobAccepted { job } = &events[0] else { panic!("{events:?}") };
-    assert_eq!((job.deadline, job.accepted_at), (Some(Timestamp(130)), Timestamp(0)));
+    assert_eq!((job.deadline, job.accepted_at), (Some(Timestamp(129)), Timestamp(0)));
+    // Once more: it has as long as before.
+    let run = Run::default().then(Event::JobAccepted { job: Arc::clone(job) });
+    let run = Run(run.0.into_iter().map(|it| Record { at: Timestamp(100), ..it }).collect());
+    let events = taken_up(&run.failed("a").0, |_, _| true, Timestamp(1000));
+    let Event::JobAccepted { job } = &events[0] else { panic!("{events:?}") };
+    assert_eq!(job.deadline, Some(Timestamp(1029)));
 }
 
 #[test]

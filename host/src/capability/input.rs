@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{AttemptId, Step};
 use pframe_core::job::{Chunking, Slice};
+use pframe_core::limits::Asked;
 use pframe_speech::BYTES_PER_MS;
 use serde::{Deserialize, Serialize};
 use wasmtime::component::Resource;
@@ -193,11 +194,12 @@ impl input::Host for Capabilities {}
 
 impl input::HostChunk for Capabilities {
     fn job_id(&mut self, chunk: Resource<ChunkHandle>) -> wasmtime::Result<String> {
+        self.asked = Asked::Job;
         Ok(self.table.get(&chunk)?.attempt.job.to_string())
     }
 
     fn index(&mut self, chunk: Resource<ChunkHandle>) -> wasmtime::Result<u32> {
-        self.asked_place = true;
+        self.asked = self.asked.max(Asked::Place);
         match self.table.get(&chunk)?.attempt.step {
             Step::Run(index) => Ok(index),
             Step::Cut | Step::Collect => {
@@ -207,11 +209,12 @@ impl input::HostChunk for Capabilities {
     }
 
     fn count(&mut self, chunk: Resource<ChunkHandle>) -> wasmtime::Result<u32> {
-        self.asked_place = true;
+        self.asked = self.asked.max(Asked::Place);
         Ok(self.table.get(&chunk)?.count)
     }
 
     fn attempt(&mut self, chunk: Resource<ChunkHandle>) -> wasmtime::Result<u32> {
+        self.asked = Asked::Job;
         Ok(self.table.get(&chunk)?.attempt.number)
     }
 

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use pframe_core::fault::Fault;
 use pframe_core::hosts::HostPattern;
+use pframe_core::limits::Asked;
 use pframe_core::units::Timestamp;
 use serde::{Deserialize, Serialize};
 use wasmtime::component::{HasData, Linker, ResourceTable};
@@ -163,8 +164,8 @@ pub(crate) struct Capabilities {
     pub(crate) progress: Box<dyn progress::Progress>,
     /// Recognition of speech.
     pub(crate) speech: Speech,
-    /// True once it asked which chunk of how many it works on.
-    pub(crate) asked_place: bool,
+    /// What it asked about itself.
+    pub(crate) asked: Asked,
     /// Stores of the tenant.
     pub(crate) keyvalue: KeyValue,
     /// Bytes of input handed over so far.
@@ -205,7 +206,7 @@ impl Capabilities {
             output,
             progress,
             speech,
-            asked_place: false,
+            asked: Asked::Nothing,
             keyvalue,
             input_bytes: 0,
             has_called: false,

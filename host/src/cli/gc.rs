@@ -17,6 +17,7 @@ use super::porch::Porch;
 use super::print::print;
 use super::sweep::{Mode, Sweep, Tally, folder_bytes};
 use super::times::now;
+use crate::data::bundle;
 use crate::journal::{HostLock, JournalReader, RunSummary, SqliteJournal};
 use crate::reporter::amounts::about;
 
@@ -69,12 +70,15 @@ fn survey(porch: &Porch) -> Result<Vec<Held>, Failure> {
     let journal_bytes = journal.bytes_by_run()?;
     let look = |summary: RunSummary| {
         let logs = porch.state_dir.join("logs").join(summary.id.to_string());
+        let letters = porch.state_dir.join(bundle::FOLDER).join(summary.id.to_string());
         let mut stored = BTreeMap::new();
         let mut components = BTreeSet::new();
         journal.each(summary.id, |record| note(record, &mut stored, &mut components))?;
         Ok(Held {
             journal_bytes: journal_bytes.get(&summary.id).copied().unwrap_or(0),
-            other_bytes: folder_bytes(&logs) + stored.values().sum::<u64>(),
+            other_bytes: folder_bytes(&logs)
+                + folder_bytes(&letters)
+                + stored.values().sum::<u64>(),
             results: stored.into_keys().collect(),
             components,
             summary,

@@ -33,7 +33,9 @@ pub(super) fn replay(porch: &Porch, arguments: &ReplayArguments) -> Result<ExitC
         .workbench()
         .register_task(&bundle.tenant, &bundle.task, &path, pinned)
         .map_err(Failure::at(format!("task {}", bundle.task)))?;
-    let (size, source) = (ByteSize(bundle.chunk.end - bundle.chunk.start), &bundle.chunk.source);
+    let size = ByteSize(bundle.chunk.end - bundle.chunk.start);
+    let source = GuestText::new(&bundle.chunk.source);
+    let source = source.as_str();
     say(&format!(
         "replaying {} of run {}: {} of `{source}`",
         bundle.attempt,

@@ -3,12 +3,13 @@
 //! Owns: which run is taken up again, and with which components.
 //! Never: changes that run: what is done again is a run of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
 use pframe_core::event::Event;
 use pframe_core::ids::{TaskName, TenantName};
+use pframe_core::report::JobReport;
 use pframe_core::retry::taken_up;
 use pframe_core::units::Timestamp;
 
@@ -26,19 +27,21 @@ pub(super) fn retry(porch: &Porch, arguments: &RetryArguments) -> Result<ExitCod
         return Err(Failure::Usage("there is no run that could be taken up again".into()));
     };
     let run = chosen(journal.runs()?, arguments.run)?;
-    let Some(outlook) = Outlook::of(&journal, &run)? else {
+    let tasks = tasks_of(&journal, &run)?;
+    if tasks.is_empty() {
         say(&format!("nothing failed in run {}; there is nothing to take up", run.id));
         return Ok(ExitCode::SUCCESS);
-    };
+    }
     drop(journal);
     let mut prepared = porch.engine().state_dir(&porch.state_dir).prepare()?;
-    let components = components(&arguments.components, &outlook, prepared.workbench())?;
+    let components = components(&arguments.components, &tasks, prepared.workbench())?;
     let watched = session::Progress::Chunks;
     let show = session::Show::start(&arguments.show, &porch.config, &mut prepared, watched);
     let words = Words::listen();
     let work = Work::Retry(Retry { run: run.id, file: run.file.clone(), components });
     let engine = prepared.start(Some(&work))?;
-    say(&format!("taking up run {} of {}: {}", run.id, run.file, outlook.text()));
+    let of = if run.file.is_empty() { String::new() } else { format!(" of {}", run.file) };
+    say(&format!("taking up run {}{of}: {}", run.id, to_run(&engine.jobs())));
     let handles = engine.recovered();
     session::follow(porch, engine, handles, &words, show)
 }
@@ -60,44 +63,30 @@ fn chosen(runs: Vec<RunSummary>, asked: Option<i64>) -> Result<RunSummary, Failu
     }
 }
 
-/// What is taken up.
-struct Outlook {
-    tasks: Vec<TaskName>,
-    jobs: usize,
-    chunks: usize,
+/// The task types of what is taken up; none where nothing failed. Whether the files of results are there is seen when the
+/// run begins.
+fn tasks_of(journal: &JournalReader, run: &RunSummary) -> Result<BTreeSet<TaskName>, Failure> {
+    let mut records = Vec::new();
+    journal.each(run.id, |record| records.push(record.clone()))?;
+    let events = taken_up(&records, |_, _| true, Timestamp::default());
+    let task = |event: &Event| match event {
+        Event::JobAccepted { job } => Some(job.task.name.clone()),
+        _ => None,
+    };
+    Ok(events.iter().filter_map(task).collect())
 }
 
-impl Outlook {
-    /// Whether the files of results are there is seen when the run begins.
-    fn of(journal: &JournalReader, run: &RunSummary) -> Result<Option<Self>, Failure> {
-        let mut records = Vec::new();
-        journal.each(run.id, |record| records.push(record.clone()))?;
-        let events = taken_up(&records, |_| true, Timestamp::default());
-        let mut outlook = Self { tasks: Vec::new(), jobs: 0, chunks: 0 };
-        for event in &events {
-            match event {
-                Event::JobAccepted { job } => {
-                    outlook.jobs += 1;
-                    outlook.tasks.push(job.task.name.clone());
-                }
-                Event::ChunksPlanned { chunks, .. } => outlook.chunks += chunks.len(),
-                Event::AttemptSucceeded { .. } => outlook.chunks -= 1,
-                _ => {}
-            }
-        }
-        Ok((outlook.jobs > 0).then_some(outlook))
-    }
-
-    fn text(&self) -> String {
-        let (jobs, chunks) = (counted(self.jobs, "job"), counted(self.chunks, "chunk"));
-        format!("{jobs} with {chunks} to run")
-    }
+/// What is not taken over, in words.
+fn to_run(jobs: &[JobReport]) -> String {
+    let chunks = jobs.iter().map(|job| job.chunks.saturating_sub(job.chunks_cached) as usize);
+    let (chunks, jobs) = (counted(chunks.sum(), "chunk"), counted(jobs.len(), "job"));
+    format!("{jobs} with {chunks} to run")
 }
 
 /// Makes the components ready that take the place of others.
 fn components(
     asked: &[String],
-    outlook: &Outlook,
+    tasks: &BTreeSet<TaskName>,
     workbench: &Workbench,
 ) -> Result<BTreeMap<TaskName, (pframe_core::ids::Digest, Collecting)>, Failure> {
     let mut components = BTreeMap::new();
@@ -109,7 +98,7 @@ fn components(
         })?;
         let name = TaskName::new(name)
             .map_err(|error| Failure::Usage(format!("`--with {asked}`: {error}")))?;
-        if !outlook.tasks.contains(&name) {
+        if !tasks.contains(&name) {
             return Err(Failure::Usage(format!(
                 "`--with {asked}`: no job that is taken up is of task type `{name}`"
             )));

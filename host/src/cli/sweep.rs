@@ -118,6 +118,7 @@ impl Sweep {
     pub(super) fn leftovers(&mut self, state_dir: &Path, cache_dir: &Path) -> Tally {
         let parts = [
             self.each(&state_dir.join("results/tmp"), |_| true),
+            self.each(&cache::unfinished(state_dir), |_| true),
             self.each(&state_dir.join("components"), |entry| is_temporary(&name_of(entry))),
             self.in_artefacts(cache_dir, LEFTOVER_AGE, is_temporary),
         ];

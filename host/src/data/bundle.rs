@@ -6,13 +6,15 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{AttemptId, Digest, JobId, Step, TaskName, TenantName};
+use pframe_core::jobfile::check_limits;
 use pframe_core::limits::Limits;
 use pframe_core::units::Timestamp;
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -30,6 +32,10 @@ const COMPONENT: &str = "component.wasm";
 const FORMAT: u32 = 1;
 /// The longest description that is read: parameters are at most 16 MiB, as job files are.
 const DESCRIPTION_BYTES_MAX: u64 = 32 << 20;
+/// The longest chunk that is replayed: a look at it takes a minute.
+const CHUNK_BYTES_MAX: u64 = 64 << 30;
+/// The last place that a chunk may end at: what file systems take, where the bytes before it are a hole.
+const SOURCE_BYTES_MAX: u64 = 8 << 40;
 /// Bytes that are copied at once.
 const BLOCK_BYTES: u64 = 256 << 10;
 /// Bytes before the samples of a recording.
@@ -104,8 +110,10 @@ pub(crate) fn folder_of_job(state_dir: &Path, run: i64, job: &JobId) -> PathBuf 
 /// The chunks of a job that are kept, in order.
 pub(crate) fn kept(state_dir: &Path, run: i64, job: &JobId) -> Vec<u32> {
     let folders = std::fs::read_dir(folder_of_job(state_dir, run, job)).into_iter().flatten();
+    let is_whole = |it: &std::fs::DirEntry| it.path().join(DESCRIPTION).is_file();
     let number = |name: std::ffi::OsString| name.to_str()?.parse().ok();
-    let mut kept: Vec<_> = folders.flatten().filter_map(|it| number(it.file_name())).collect();
+    let folders = folders.flatten().filter(is_whole);
+    let mut kept: Vec<_> = folders.filter_map(|it| number(it.file_name())).collect();
     kept.sort_unstable();
     kept
 }
@@ -135,6 +143,17 @@ pub(crate) fn write(
         }
         Err(_) if folder.join(DESCRIPTION).is_file() => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+/// Opens a regular file, without waiting for what is none, and says how long it is.
+fn open_plain(path: &Path) -> io::Result<(File, u64)> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    match metadata.is_file() {
+        true => Ok((file, metadata.len())),
+        false => Err(io::Error::other("it is no regular file")),
     }
 }
 
@@ -170,7 +189,7 @@ impl Found {
             Fault::new(Code::BundleUnusable).detail(format!("`{}`: {why}", path.display()))
         };
         let mut text = Vec::new();
-        let file = File::open(&path).map_err(|error| refuse(error.to_string()))?;
+        let (file, _) = open_plain(&path).map_err(|error| refuse(error.to_string()))?;
         file.take(DESCRIPTION_BYTES_MAX + 1)
             .read_to_end(&mut text)
             .map_err(|error| refuse(error.to_string()))?;
@@ -186,6 +205,8 @@ impl Found {
         let bundle: Bundle =
             serde_json::from_slice(&text).map_err(|error| refuse(error.to_string()))?;
         bundle.check().map_err(refuse)?;
+        // It may come from a stranger.
+        let bundle = Bundle { fault: bundle.fault.with_guest_texts_escaped(), ..bundle };
         Ok(Self { bundle, folder: folder.to_owned() })
     }
 
@@ -208,8 +229,11 @@ impl Found {
         }
         to.set_len(offset + (chunk.end - chunk.start)).map_err(refuse)?;
         to.seek(SeekFrom::Start(offset)).map_err(refuse)?;
-        let file = File::open(&path).map_err(refuse)?;
-        let mut reader = file.take(chunk.end - chunk.start + 1);
+        let (file, bytes) = open_plain(&path).map_err(refuse)?;
+        if bytes != chunk.end - chunk.start {
+            return Err(refuse(io::Error::other("these are not the bytes that were kept")));
+        }
+        let mut reader = file.take(bytes);
         let (mut hasher, mut copied) = (Sha256::new(), 0);
         let mut block = vec![0; usize::try_from(BLOCK_BYTES).expect("a block is small")];
         loop {
@@ -218,8 +242,12 @@ impl Found {
                 break;
             }
             hasher.update(&block[..read]);
-            to.write_all(&block[..read]).map_err(refuse)?;
             copied += read as u64;
+            match block[..read].iter().all(|byte| *byte == 0) {
+                // A hole takes no room.
+                true => drop(to.seek(SeekFrom::Start(offset + copied)).map_err(refuse)?),
+                false => to.write_all(&block[..read]).map_err(refuse)?,
+            }
         }
         let is_it =
             copied == chunk.end - chunk.start && Digest(hasher.finalize().into()) == chunk.sha256;
@@ -257,9 +285,13 @@ impl Bundle {
         if index >= chunk.count {
             return Err(format!("`chunk.count`: there is no chunk {index} of {}", chunk.count));
         }
-        if chunk.start > chunk.end || chunk.end > u64::MAX / 4 {
-            return Err(format!("`chunk`: it ends at {}, before it starts", chunk.end));
+        if chunk.start > chunk.end || chunk.end > SOURCE_BYTES_MAX {
+            return Err(format!("`chunk`: it starts at {} and ends at {}", chunk.start, chunk.end));
         }
+        if chunk.end - chunk.start > CHUNK_BYTES_MAX {
+            return Err(format!("`chunk`: it has more than {CHUNK_BYTES_MAX} bytes"));
+        }
+        check_limits(&self.limits)?;
         let fits_a_recording =
             chunk.start.is_multiple_of(2) && chunk.end < u64::from(u32::MAX) - 64;
         if chunk.is_recording && !fits_a_recording {

@@ -8,13 +8,14 @@
 use std::collections::HashMap;
 use std::fs::{DirBuilder, File, FileTimes};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use pframe_core::ids::{Digest, TenantName};
 use pframe_core::units::ByteSize;
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
@@ -24,6 +25,8 @@ use super::source::Bytes;
 /// The folder below the state directory.
 pub(crate) const FOLDER: &str = "cache";
 
+/// Where results are written before they have a name; no tenant is called so.
+const UNFINISHED: &str = ".tmp";
 /// Bytes that are read and written at once.
 const BLOCK_BYTES: usize = 256 << 10;
 /// The digest at the beginning of each file.
@@ -65,11 +68,15 @@ impl ResultCache {
         writer: &mut ResultWriter,
     ) -> Option<Finished> {
         let path = self.path(tenant, key);
-        let file = File::open(&path).ok()?;
-        if file.metadata().ok()?.len() > limit.bytes().saturating_add(DIGEST_BYTES) {
+        // Without waiting for a pipe, or following a link, that somebody put there.
+        let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+        let file =
+            File::options().read(true).custom_flags(flags.bits().cast_signed()).open(&path).ok()?;
+        let metadata = file.metadata().ok()?;
+        if !metadata.is_file() || metadata.len() > limit.bytes().saturating_add(DIGEST_BYTES) {
             return None;
         }
-        match copy(&file, writer) {
+        match copy((&file).take(metadata.len()), writer) {
             Ok(Some(finished)) => {
                 // Only the order in which results go depends on it.
                 let _ = file.set_times(FileTimes::new().set_modified(SystemTime::now()));
@@ -95,8 +102,11 @@ impl ResultCache {
         }
         let path = self.path(tenant, key);
         let folder = path.parent().expect("a kept result lies in a folder");
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let mut file = NamedTempFile::new_in(folder)?;
+        let unfinished = self.directory.join(UNFINISHED);
+        for folder in [folder, &unfinished] {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let mut file = NamedTempFile::new_in(unfinished)?;
         file.write_all(&[0; 32])?;
         let mut hasher = Sha256::new();
         let mut reader = bytes.reader();
@@ -155,7 +165,8 @@ pub(crate) struct Holding {
 
 /// What each tenant holds in the cache of a state directory.
 pub(crate) fn holdings(state_dir: &Path) -> Vec<Holding> {
-    let folders = folders_in(&state_dir.join(FOLDER));
+    let is_tenants = |folder: &PathBuf| !folder.ends_with(UNFINISHED);
+    let folders = folders_in(&state_dir.join(FOLDER)).filter(is_tenants);
     let look = |folder: PathBuf| {
         let entries = entries(&folder);
         let tenant = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -165,6 +176,11 @@ pub(crate) fn holdings(state_dir: &Path) -> Vec<Holding> {
     let mut holdings: Vec<_> = folders.map(look).collect();
     holdings.sort_by(|one, other| one.tenant.cmp(&other.tenant));
     holdings
+}
+
+/// Where a host that died may have left half a result.
+pub(crate) fn unfinished(state_dir: &Path) -> PathBuf {
+    state_dir.join(FOLDER).join(UNFINISHED)
 }
 
 /// Removes all kept results, or those of one tenant; a host that runs meanwhile goes on without them.
@@ -178,7 +194,7 @@ pub(crate) fn clear(state_dir: &Path, tenant: Option<&TenantName>) -> io::Result
 }
 
 /// The result behind a file, if what it holds is what it says.
-fn copy(mut file: &File, writer: &mut ResultWriter) -> io::Result<Option<Finished>> {
+fn copy(mut file: impl Read, writer: &mut ResultWriter) -> io::Result<Option<Finished>> {
     let mut expected = [0; 32];
     match file.read_exact(&mut expected) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -323,6 +339,32 @@ mod tests {
         let held = holdings(place.directory.path());
         assert_eq!(held.len(), 2);
         assert!(held[0].bytes.bytes() <= 10 * (4096 + 1032), "{held:?}");
+    }
+
+    #[test]
+    fn a_result_of_half_of_what_is_kept_pushes_out_no_more_than_it_needs() {
+        let place = place(100_000);
+        place.keep("acme", 1, &vec![1; 20_000]);
+        place.keep("acme", 2, &vec![2; 55_000]);
+        assert!(place.take("acme", 1).is_some() && place.take("acme", 2).is_some());
+        place.keep("acme", 3, &vec![3; 30_000]);
+        assert!(place.take("acme", 3).is_some());
+        assert_eq!(holdings(place.directory.path()).len(), 1, "what is unfinished is nobody's");
+    }
+
+    #[test]
+    fn what_is_no_file_is_no_result_and_nobody_waits_for_it() {
+        let place = place(1 << 30);
+        place.keep("acme", 1, b"result");
+        let path = place.cache.path(&tenant("acme"), &Digest([1; 32]));
+        std::fs::remove_file(&path).unwrap();
+        let kind = rustix::fs::FileType::Fifo;
+        let mode = rustix::fs::Mode::from(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+        assert_eq!(place.take("acme", 1), None);
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        assert_eq!(place.take("acme", 1), None);
     }
 
     #[test]

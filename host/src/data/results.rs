@@ -45,6 +45,8 @@ type Others = Box<dyn Fn() -> Option<HashSet<Digest>> + Send + Sync>;
 struct Uses {
     /// How many results of unfinished jobs each file stands for: the same bytes are one file.
     counts: HashMap<Digest, u32>,
+    /// Files that are left to whoever takes the work up again, whatever else they stand for.
+    left: HashSet<Digest>,
     /// Files that this process did not make: another run may stand on them too.
     older: HashSet<Digest>,
     /// What other runs stand on, once it was asked for.
@@ -154,7 +156,8 @@ impl ResultStore {
         }
         // Under the lock, so that nobody who makes the same result loses it: they count it first.
         uses.counts.remove(digest);
-        if uses.older.remove(digest) && self.is_others(&uses, digest) {
+        let is_older = uses.older.remove(digest);
+        if uses.left.contains(digest) || (is_older && self.is_others(&uses, digest)) {
             return;
         }
         let removed =
@@ -167,18 +170,13 @@ impl ResultStore {
         }
     }
 
-    /// Counts one less, and leaves the file to whoever takes the work up again. What does not outlive this process is removed.
+    /// Counts one less, and leaves the file to whoever takes the work up again: whoever releases it last does not remove it.
+    /// What does not outlive this process is removed.
     pub(crate) fn leave(&self, digest: &Digest) {
-        if self.durability == Durability::Volatile {
-            return self.release(digest);
+        if self.durability == Durability::Synced {
+            self.uses().left.insert(*digest);
         }
-        let mut uses = self.uses();
-        if let Some(count) = uses.counts.get_mut(digest) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                uses.counts.remove(digest);
-            }
-        }
+        self.release(digest);
     }
 
     /// True where another run stands on this file, or that cannot be told: then `gc` removes it in time.
@@ -204,6 +202,12 @@ impl ResultStore {
     pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         self.directory.join(&name[..2]).join(name)
+    }
+
+    /// True where a stored result lies there, as long as it was.
+    pub(crate) fn has(&self, digest: &Digest, size: ByteSize) -> bool {
+        let metadata = std::fs::symlink_metadata(self.path(digest));
+        metadata.is_ok_and(|it| it.is_file() && it.len() == size.bytes())
     }
 
     fn temporary(&self) -> PathBuf {
@@ -413,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_left_stays_until_somebody_else_releases_it() {
+    fn a_file_that_is_left_stays_whoever_releases_it_last() {
         let (_directory, store) = store();
         let mut writer = store.writer();
         writer.write(&vec![7; 100_000]).unwrap();
@@ -422,7 +426,7 @@ mod tests {
         assert!(store.path(&digest).exists());
         store.use_once_more(digest);
         store.release(&digest);
-        assert!(!store.path(&digest).exists());
+        assert!(store.path(&digest).exists());
     }
 
     #[test]

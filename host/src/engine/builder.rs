@@ -276,9 +276,12 @@ impl Prepared {
     pub(crate) fn start(self, work: Option<&Work>) -> Result<Engine, Fault> {
         let Self { mut builder, workbench } = self;
         let scratch = temporary_storage(&workbench.config);
-        let state = State::open(builder.state_dir.as_deref(), &scratch, work)?;
+        let mut state = State::open(builder.state_dir.as_deref(), &scratch, work)?;
         let components_dir = builder.state_dir.as_ref().map(|state| state.join("components"));
         workbench.registry.keep_copies_in(components_dir)?;
+        if state.is_beginning {
+            workbench.check_again(&state.records)?;
+        }
         let inbox = Arc::new(Inbox::default());
         let ledger = Arc::new(Ledger::new());
         let progress = ProgressBoard::default();
@@ -302,6 +305,10 @@ impl Prepared {
         let clock = Clock::start(state.newest);
         let (scheduler, recovered) =
             recover(&state.records, scheduler_settings(&workbench), clock, &workbench, &ledger)?;
+        if state.is_beginning {
+            // Only now: what no host can go on with would stay for ever.
+            state.journal.append(&state.records)?;
+        }
         builder.reporters.iter_mut().for_each(|reporter| reporter.begin(&state.records));
         let mut leftovers = Leftovers::new(state.results.clone());
         leftovers.recover(&state.records);

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use pframe_core::event::{AfterFailure, Event, Output, Record};
+use pframe_core::fault::Code;
 use pframe_core::ids::{Digest, JobId};
 use pframe_core::job::{JobSpec, Source};
 
@@ -39,6 +40,8 @@ struct Awaited {
     result: Option<Digest>,
     /// True once the result stands in a file of its own: then only the others need the stored one.
     is_published: bool,
+    /// True once one of the others is worth another try.
+    is_needed_again: bool,
 }
 
 impl Leftovers {
@@ -103,8 +106,11 @@ impl Leftovers {
                 self.failed.insert(job.clone());
                 self.ended_without_result(job);
             }
-            Event::JobCancelled { job, .. } => {
-                self.failed.remove(job);
+            Event::JobCancelled { job, fault } => {
+                match fault.code {
+                    Code::DependencyFailed => self.failed.insert(job.clone()),
+                    _ => self.failed.remove(job),
+                };
                 self.ended_without_result(job);
             }
             Event::ResultPublished { job } => {
@@ -136,7 +142,12 @@ impl Leftovers {
             self.published.insert(job.id.clone());
         }
         if job.dependents > 0 {
-            let awaited = Awaited { left: job.dependents, result: None, is_published: false };
+            let awaited = Awaited {
+                left: job.dependents,
+                result: None,
+                is_published: false,
+                is_needed_again: false,
+            };
             self.next_number += 1;
             self.awaited.insert(self.next_number, awaited);
             self.numbers.insert(job.id.clone(), self.next_number);
@@ -166,12 +177,15 @@ impl Leftovers {
         for needed in self.after.remove(job).unwrap_or_default() {
             let Some(awaited) = self.awaited.get_mut(&needed) else { continue };
             awaited.left = awaited.left.saturating_sub(1);
+            awaited.is_needed_again |= self.failed.contains(job);
             if awaited.left > 0 {
                 continue;
             }
             let last = self.awaited.remove(&needed).filter(|awaited| awaited.is_published);
-            if let Some(result) = last.and_then(|awaited| awaited.result) {
-                self.store.release(&result);
+            match last.and_then(|it| it.result.map(|result| (result, it.is_needed_again))) {
+                Some((result, true)) => self.store.leave(&result),
+                Some((result, false)) => self.store.release(&result),
+                None => {}
             }
         }
     }

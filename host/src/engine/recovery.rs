@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) lock: Option<HostLock>,
     pub(super) journal: Box<dyn Journal>,
     pub(super) records: Vec<Record>,
+    /// True where the records are those with which a run begins: they are written once they are known to be good.
+    pub(super) is_beginning: bool,
     pub(super) last_seq: u64,
     pub(super) newest: Timestamp,
     pub(super) run: Option<i64>,
@@ -82,8 +84,13 @@ impl State {
         let mut journal = SqliteJournal::open(state_dir)?;
         let now = Clock::start(Timestamp::default()).now();
         let results = ResultStore::open_at(&state_dir.join("results"), Durability::Synced)?;
+        let mut is_beginning = false;
         let records = match work {
-            Some(Work::Retry(retry)) => take_up(&mut journal, retry, &results, now)?,
+            Some(Work::Retry(retry)) => {
+                let (records, state) = take_up(&mut journal, retry, &results, now)?;
+                is_beginning = state == Taken::Now;
+                records
+            }
             Some(Work::Run(run)) => journal.continue_run_id(*run)?,
             Some(Work::Keyed(new)) => go_on(&mut journal, new, now)?,
             None => begin(&mut journal, NewRun::default(), now)?,
@@ -96,9 +103,10 @@ impl State {
         });
         Ok(Self {
             lock: Some(lock),
-            last_seq: journal.last_seq(),
+            last_seq: records.last().map_or(0, |record| record.seq).max(journal.last_seq()),
             newest: records.last().map_or(Timestamp::default(), |record| record.at),
             run: Some(journal.run()),
+            is_beginning,
             jobs_wanted: journal.jobs_wanted()?,
             logs: Some(LogStore::of_run(state_dir, journal.run())),
             journal: Box::new(journal),
@@ -113,6 +121,7 @@ impl State {
             lock: None,
             journal: Box::new(MemoryJournal),
             records: Vec::new(),
+            is_beginning: false,
             last_seq: 0,
             newest: Timestamp::default(),
             run: None,
@@ -137,16 +146,23 @@ fn go_on(journal: &mut SqliteJournal, new: &NewRun, now: Timestamp) -> Result<Ve
     }
 }
 
-/// The rest of a run that took this one up before, else a new run that does.
+/// When a run was taken up.
+#[derive(PartialEq, Eq)]
+enum Taken {
+    Before,
+    Now,
+}
+
+/// The rest of a run that took this one up before, else the beginning of one that does, which is not written yet.
 fn take_up(
     journal: &mut SqliteJournal,
     retry: &Retry,
     results: &ResultStore,
     now: Timestamp,
-) -> Result<Vec<Record>, Fault> {
+) -> Result<(Vec<Record>, Taken), Fault> {
     let key = format!("retry of run {}", retry.run);
     match journal.continue_run(&key)? {
-        Some(records) if retry.components.is_empty() => return Ok(records),
+        Some(records) if retry.components.is_empty() => return Ok((records, Taken::Before)),
         Some(_) => {
             let (old, new) = (retry.run, journal.run());
             let detail = format!(
@@ -157,7 +173,7 @@ fn take_up(
         None => {}
     }
     let old = journal.continue_run_id(retry.run)?;
-    let mut events = taken_up(&old, |digest| results.path(digest).exists(), now);
+    let mut events = taken_up(&old, |digest, size| results.has(digest, size), now);
     let mut jobs = 0;
     for event in &mut events {
         if let Event::JobAccepted { job } = event {
@@ -172,9 +188,8 @@ fn take_up(
     journal.begin_run(NewRun { key, file: retry.file.clone(), jobs }, now)?;
     let first = journal.last_seq() + 1;
     let numbered = (first..).zip(events);
-    let records: Vec<_> = numbered.map(|(seq, event)| Record { seq, at: now, event }).collect();
-    journal.append(&records)?;
-    Ok(records)
+    let records = numbered.map(|(seq, event)| Record { seq, at: now, event }).collect();
+    Ok((records, Taken::Now))
 }
 
 fn failed_by_the_machine(records: &[Record], jobs: u32) -> bool {

@@ -4,24 +4,26 @@
 //! Never: gives it more than the operator allows today.
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
+use pframe_core::event::{Event, Record};
 use pframe_core::fault::{Code, Fault};
-use pframe_core::ids::Digest;
+use pframe_core::ids::{Digest, JobId, TaskName, TenantName};
 use pframe_core::job::{
-    Caching, Chunking, InputRequest, JobRequest, JobSpec, LimitsRequest, Requirements, Slice,
-    Source, SourcePlace, TaskRef,
+    Caching, Chunking, Grant, InputRequest, JobRequest, JobSpec, LimitsRequest, Requirements,
+    Slice, Source, SourcePlace, TaskRef,
 };
 use pframe_core::limits::{Limits, Usage};
 use pframe_core::policy::{Backoff, OnFailure, RetryPolicy};
 use pframe_core::resources::Capacity;
 use pframe_core::scheduler::{Batch, Command, Message, Outcome, Reservation, Start, Work};
 use pframe_core::units::ByteSize;
-use tempfile::NamedTempFile;
 
 use super::builder::{Prepared, temporary_storage};
 use super::handle::JobOutput;
 use super::hands::Means;
+use super::workbench::Workbench;
 use crate::capability::progress::ProgressBoard;
 use crate::data::bundle::Found;
 use crate::data::results::ResultStore;
@@ -78,33 +80,23 @@ impl Prepared {
     }
 
     /// The attempt, as the operator allows it today.
-    fn start_of(
-        &self,
-        found: &Found,
-        component: Digest,
-        source: &NamedTempFile,
-    ) -> Result<Start, Fault> {
+    fn start_of(&self, found: &Found, component: Digest, source: &File) -> Result<Start, Fault> {
         let bundle = &found.bundle;
         let grants = bundle.grants.iter().map(|grant| grant.parse());
         let grants = grants.collect::<Result<_, _>>().map_err(|error| {
             Fault::new(Code::BundleUnusable).detail(format!("`grants`: {error}"))
         })?;
-        let nothing = InputRequest::Bytes(Vec::new());
-        let asked = JobRequest {
-            tenant: bundle.tenant.clone(),
-            grants,
-            limits: asked(bundle.limits),
-            ..JobRequest::new(bundle.attempt.job.clone(), bundle.task.clone(), nothing)
-        };
+        let (job, task) = (bundle.attempt.job.clone(), bundle.task.clone());
+        let asked = asked_again((job, task, bundle.tenant.clone()), grants, bundle.limits);
         let allowed = self.workbench.config.resolve(&asked)?;
         let chunk = &bundle.chunk;
-        let metadata = source.as_file().metadata().map_err(|error| unusable(&error))?;
+        let metadata = source.metadata().map_err(|error| unusable(&error))?;
         let source = Source {
             name: chunk.source.clone(),
             media_type: chunk.media_type.clone(),
             size: metadata.len(),
             place: SourcePlace::File {
-                path: source.path().display().to_string(),
+                path: format!("/proc/self/fd/{}", source.as_raw_fd()),
                 modified_ns: modified_ns_of(&metadata),
             },
         };
@@ -141,13 +133,10 @@ impl Prepared {
     }
 }
 
-/// A file that has the chunk's bytes where they were.
-fn source_file(found: &Found, folder: &std::path::Path) -> Result<NamedTempFile, Fault> {
-    let suffix = if found.bundle.chunk.is_recording { ".wav" } else { "" };
-    let file = tempfile::Builder::new().prefix("pframe-").suffix(suffix).tempfile_in(folder);
-    let file = file.map_err(|error| unusable(&error))?;
-    let mut writer: File = file.as_file().try_clone().map_err(|error| unusable(&error))?;
-    found.rebuild_source(&mut writer)?;
+/// A file that has the chunk's bytes where they were, and no name: nothing is left of it, however this process ends.
+fn source_file(found: &Found, folder: &std::path::Path) -> Result<File, Fault> {
+    let mut file = tempfile::tempfile_in(folder).map_err(|error| unusable(&error))?;
+    found.rebuild_source(&mut file)?;
     Ok(file)
 }
 
@@ -155,14 +144,37 @@ fn unusable(error: &std::io::Error) -> Fault {
     Fault::new(Code::DiskFull).detail(format!("temporary storage: {error}"))
 }
 
-fn asked(limits: Limits) -> LimitsRequest {
-    LimitsRequest {
+/// What an earlier job was allowed, as somebody asks for it who must be allowed it again.
+fn asked_again(
+    (job, task, tenant): (JobId, TaskName, TenantName),
+    grants: Vec<Grant>,
+    limits: Limits,
+) -> JobRequest {
+    let limits = LimitsRequest {
         memory: Some(limits.memory),
         fuel: limits.fuel,
         timeout: Some(limits.timeout),
         cpu: limits.cpu,
         output: Some(limits.output),
         disk: Some(limits.disk),
+    };
+    let nothing = InputRequest::Bytes(Vec::new());
+    JobRequest { tenant, grants, limits, ..JobRequest::new(job, task, nothing) }
+}
+
+impl Workbench {
+    /// Refuses what begins again and is no longer allowed.
+    pub(super) fn check_again(&self, records: &[Record]) -> Result<(), Fault> {
+        for record in records {
+            let Event::JobAccepted { job } = &record.event else { continue };
+            let who = (job.id.clone(), job.task.name.clone(), job.tenant.clone());
+            let asked = asked_again(who, job.grants.to_vec(), job.limits);
+            self.config.resolve(&asked).map_err(|fault| {
+                let detail = format!("job {}: {}", job.id, fault.detail);
+                fault.detail(detail)
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) fn writer(site: &Site, start: &Start) -> ResultWriter {
 
 /// Opens what the attempt needs.
 pub(super) fn prepare(site: &Site, start: &Start, stop: &Stop) -> Result<Prepared, Fault> {
-    let stores = site.stores(&start.job, Some(stop));
+    let stores = site.stores(&start.job, stop);
     match &start.work {
         Work::Cut => {
             let mut sources = JobSources::of(site, start, stop);
@@ -107,7 +107,7 @@ pub(super) struct JobSources {
 
 impl JobSources {
     pub(super) fn of(site: &Site, start: &Start, stop: &Stop) -> Self {
-        let stores = site.stores(&start.job, Some(stop));
+        let stores = site.stores(&start.job, stop);
         Self { job: Arc::clone(&start.job), stores, fetched: BTreeMap::new() }
     }
 

@@ -162,7 +162,7 @@ async fn stage(site: &Site, start: &Start, stop: &Stop) -> Result<(), Fault> {
         return Ok(());
     }
     let (recordings, job) = (Arc::clone(&site.recordings), Arc::clone(&start.job));
-    let stores = site.stores(&start.job, Some(stop));
+    let stores = site.stores(&start.job, stop);
     let staging = tokio::task::spawn_blocking(move || recordings.open(&job.inputs, index, &stores));
     tokio::select! {
         staged = staging => staged.map_or_else(|_| Err(Fault::new(Code::Bug).detail("staging")), |staged| staged.map(drop)),

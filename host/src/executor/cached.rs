@@ -17,7 +17,7 @@ use pframe_core::event::{Event, Output, Record};
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{AttemptId, Digest, TenantName};
 use pframe_core::job::{Caching, Slice};
-use pframe_core::limits::Usage;
+use pframe_core::limits::{Asked, Usage};
 use pframe_core::scheduler::{Batch, Command, Message, Outcome, Start, Work};
 use pframe_core::units::ByteSize;
 use tokio::runtime::Runtime;
@@ -131,7 +131,11 @@ impl CachingExecutor {
 
     /// Keeps what an attempt made that had to run.
     fn keep(&mut self, keys: Keys, tenant: &TenantName, usage: &Usage, output: Output) {
-        let key = if usage.asked_place { keys.in_place } else { keys.anywhere };
+        let key = match usage.asked {
+            Asked::Nothing => keys.anywhere,
+            Asked::Place => keys.in_place,
+            Asked::Job => keys.in_job,
+        };
         let made = Made { tenant: tenant.clone(), key, output };
         let waiting = &self.desk.waiting_bytes;
         if waiting.load(Ordering::Relaxed) + made.memory() > WAITING_BYTES_MAX {
@@ -144,7 +148,8 @@ impl CachingExecutor {
             self.desk.site.results.use_once_more(sha256);
         }
         let (sender, _) = self.keeper.as_ref().expect("it lives as long as the executor");
-        sender.send(made).expect("the thread ends with the sender");
+        // A thread that is gone has panicked; then nothing is kept.
+        let _ = sender.send(made);
     }
 }
 
@@ -263,7 +268,8 @@ impl Desk {
             Work::Run { .. } | Work::Collect { .. } => start.job.limits.output,
         };
         let take = |key| self.cache.take(tenant, key, limit, &mut writer(&self.site, start));
-        let finished = take(&keys.in_place).or_else(|| take(&keys.anywhere))?;
+        let all = [&keys.in_job, &keys.in_place, &keys.anywhere];
+        let finished = all.into_iter().find_map(take)?;
         match start.work {
             Work::Cut => read(&finished, &self.site.results).map(Outcome::Cuts),
             Work::Run { .. } | Work::Collect { .. } => Some(Outcome::Output(finished.into())),

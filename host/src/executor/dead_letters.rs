@@ -5,8 +5,9 @@
 //! Never: holds up the engine, or fails a job: what cannot be kept is only told.
 
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use pframe_core::dead_letters::{DeadLetters, FailedChunk};
 use pframe_core::event::Record;
@@ -19,7 +20,13 @@ use super::Site;
 use super::assignment::{bytes, open_for};
 use crate::capability::input::Medium;
 use crate::data::bundle::{self, Bundle, BundledChunk, Found};
+use crate::outside::Patience;
 use crate::registry::copy_path;
+
+/// How long the bytes of one chunk may take to be fetched again, where they are behind a URL.
+const FETCH_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long the end of a run waits for what is still to be written.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Bundles of one run that are kept: nobody looks at more one by one, and `retry` does not need them.
 const LETTERS_MAX: u32 = 10_000;
@@ -40,6 +47,8 @@ pub(crate) struct DeadLetterOffice {
     site: Arc<Site>,
     letters: DeadLetters,
     accepted: u32,
+    /// When nothing is fetched any more: the run waits to end.
+    end_at: Arc<OnceLock<Instant>>,
     clerk: Option<(mpsc::Sender<Errand>, JoinHandle<()>)>,
 }
 
@@ -53,13 +62,20 @@ impl DeadLetterOffice {
     /// Opens the office; nothing is written before something failed.
     pub(crate) fn open(site: &Arc<Site>, shelf: Shelf) -> Result<Self, Fault> {
         let (sender, errands) = mpsc::channel();
-        let mut clerk = Clerk { site: Arc::clone(site), shelf, kept: 0 };
+        let end_at = Arc::new(OnceLock::new());
+        let mut clerk = Clerk {
+            site: Arc::clone(site),
+            shelf,
+            end_at: Arc::clone(&end_at),
+            kept: 0,
+            is_full: false,
+        };
         let thread = std::thread::Builder::new()
             .name("pframe-letters".into())
             .spawn(move || errands.iter().for_each(|errand| clerk.run(errand)))
             .map_err(|error| Fault::new(Code::StateUnusable).detail(format!("threads: {error}")))?;
         let (site, clerk) = (Arc::clone(site), Some((sender, thread)));
-        Ok(Self { site, letters: DeadLetters::default(), accepted: 0, clerk })
+        Ok(Self { site, letters: DeadLetters::default(), accepted: 0, end_at, clerk })
     }
 
     /// Folds a turn's records, or those of an earlier life.
@@ -85,8 +101,9 @@ impl DeadLetterOffice {
         }
     }
 
-    /// Waits until everything is written.
+    /// Waits until everything is written, or there was time enough for it.
     pub(crate) fn flush(&self) {
+        let _ = self.end_at.set(Instant::now() + FLUSH_TIME_MAX);
         let (answer, done) = mpsc::channel();
         self.send(Errand::Tell(answer));
         let _ = done.recv();
@@ -101,6 +118,7 @@ impl DeadLetterOffice {
 
 impl Drop for DeadLetterOffice {
     fn drop(&mut self) {
+        let _ = self.end_at.set(Instant::now() + FLUSH_TIME_MAX);
         if let Some((sender, thread)) = self.clerk.take() {
             drop(sender);
             let _ = thread.join();
@@ -112,8 +130,11 @@ impl Drop for DeadLetterOffice {
 struct Clerk {
     site: Arc<Site>,
     shelf: Shelf,
-    /// Bytes of chunks that this process has kept.
+    end_at: Arc<OnceLock<Instant>>,
+    /// Bytes of chunks of this run that are kept.
     kept: u64,
+    /// Somebody was told that there is no room for more.
+    is_full: bool,
 }
 
 impl Clerk {
@@ -125,7 +146,7 @@ impl Clerk {
                     tracing::warn!(%attempt, %error, "a chunk that failed cannot be kept");
                 }
                 if let Some(stored) = source_of(&failed).stored() {
-                    self.site.results.leave(&stored);
+                    self.site.results.release(&stored);
                 }
             }
             Errand::Tell(answer) => drop(answer),
@@ -137,6 +158,8 @@ impl Clerk {
         let Some(folder) = folder_of(&self.shelf, failed) else { return Ok(()) };
         if let Ok(Found { bundle, .. }) = Found::read(&folder) {
             if bundle.attempt == *attempt && bundle.accepted_at == job.accepted_at {
+                // By an earlier life of the host.
+                self.kept = self.kept.saturating_add(slice.len());
                 return Ok(());
             }
             // An earlier job of this id.
@@ -144,10 +167,18 @@ impl Clerk {
                 .map_err(|error| Fault::new(Code::DiskFull).detail(error.to_string()))?;
         }
         if self.kept.saturating_add(slice.len()) > self.shelf.bytes_max.bytes() {
-            let limit = "storage.dead_letter_bytes_max";
-            return Err(Fault::new(Code::TooBig).hit(limit, self.shelf.bytes_max, "more"));
+            if !std::mem::replace(&mut self.is_full, true) {
+                let limit = self.shelf.bytes_max;
+                tracing::warn!(%attempt, %limit, "failed chunks fill `storage.dead_letter_bytes_max`; no others are kept");
+            }
+            return Ok(());
         }
-        let stores = self.site.stores(job, None);
+        let end_at = Arc::clone(&self.end_at);
+        let is_late = move || end_at.get().is_some_and(|end_at| Instant::now() >= *end_at);
+        if is_late() {
+            return Err(Fault::new(Code::Drained).detail("the run has ended meanwhile"));
+        }
+        let stores = self.site.stores_until(job, Patience::until(FETCH_TIME_MAX, is_late));
         let source = open_for(job, *slice, &stores)?;
         let index = slice.source as usize;
         let (medium, heard) = bytes(&self.site, job, &source, index, &stores)?;

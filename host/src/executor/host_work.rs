@@ -75,7 +75,7 @@ fn perform_within(site: &Site, start: &Start, stop: &Stop) -> Result<Outcome, Fa
         }
         Work::Cut => {
             let how = (&job.chunking, job.overlap);
-            let stores = site.stores(job, Some(stop));
+            let stores = site.stores(job, stop);
             let chunks = cut(&site.recordings, &job.inputs, how, &stores)?;
             Ok(Outcome::Cuts(chunks.unwrap_or_else(Arc::default)))
         }

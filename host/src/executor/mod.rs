@@ -117,11 +117,14 @@ fn publishers() -> Result<Runtime, Fault> {
 
 impl Site {
     /// Where a job's sources are found; what has to be fetched takes no longer than an attempt, and ends with its stop.
-    fn stores(&self, job: &JobSpec, stop: Option<&Stop>) -> Stores {
-        let patience = match stop.cloned() {
-            Some(stop) => Patience::until(job.limits.timeout, move || stop.requested().is_some()),
-            None => Patience::of(job.limits.timeout),
-        };
+    fn stores(&self, job: &JobSpec, stop: &Stop) -> Stores {
+        let stop = stop.clone();
+        let patience = Patience::until(job.limits.timeout, move || stop.requested().is_some());
+        self.stores_until(job, patience)
+    }
+
+    /// The same with another patience.
+    fn stores_until(&self, job: &JobSpec, patience: Patience) -> Stores {
         Stores { results: Some(self.results.clone()), web: self.web.of(&job.tenant, patience) }
     }
 

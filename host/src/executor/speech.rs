@@ -21,6 +21,7 @@ use crate::capability::speech::{
 };
 use crate::data::source::{Bytes, Stores};
 use crate::inference::{Inference, Request, Waiting};
+use crate::outside::Patience;
 use crate::recogniser::Options;
 use crate::recording::Recordings;
 
@@ -77,7 +78,7 @@ impl Caller {
         Self {
             inference: Arc::clone(&site.inference),
             recordings: Arc::clone(&site.recordings),
-            stores: site.stores(&start.job, None),
+            stores: site.stores_until(&start.job, Patience::of(start.job.limits.timeout)),
             tenant: start.job.tenant.clone(),
             grant: speech_grant(&start.job.grants),
             source,

@@ -12,7 +12,7 @@ use pframe_core::ids::{Digest, JobId, TenantName};
 use pframe_core::job::{
     Caching, Chunking, JobSpec, Requirements, Slice, Source, SourcePlace, TaskRef,
 };
-use pframe_core::limits::{HttpUsage, Limits, SpeechUsage, Usage};
+use pframe_core::limits::{Asked, HttpUsage, Limits, SpeechUsage, Usage};
 use pframe_core::policy::{OnFailure, RetryPolicy};
 use pframe_core::report::{JobReport, Report};
 use pframe_core::units::{ByteSize, Fuel, Timestamp};
@@ -117,7 +117,7 @@ fn usage() -> Usage {
         output_bytes: ByteSize::kib(3),
         calls_denied: 0,
         is_cached: false,
-        asked_place: false,
+        asked: Asked::Nothing,
         speech: SpeechUsage::default(),
         http: HttpUsage::default(),
     }

@@ -281,7 +281,7 @@ impl<'a> Attempt<'a> {
         let commanded = self.command_chunk.as_ref().map_or(0, ChunkHandle::bytes_read);
         let capabilities = self.store.data_mut().capabilities();
         usage.input_bytes.0 = capabilities.input_bytes + commanded;
-        usage.asked_place = capabilities.asked_place;
+        usage.asked = capabilities.asked;
         usage.output_bytes = capabilities.output.written();
         usage.calls_denied = capabilities.calls_denied();
     }

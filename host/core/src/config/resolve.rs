@@ -98,6 +98,8 @@ impl Config {
         let writes = job.grants.iter().find(|it| matches!(it, Grant::Write(_)));
         match (job.cache.or(job_type.cache), writes) {
             (Some(true), None) => Ok(Caching::Use),
+            // The job's author did not ask for it.
+            (Some(true), Some(_)) if job.cache.is_none() => Ok(Caching::Off),
             (Some(true), Some(grant)) => Err(Fault::new(Code::JobFile).detail(format!(
                 "`cache: true` and `{grant}`: what is taken from the cache puts no files anywhere; delete one of them"
             ))),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{bounds, keys};
 use crate::document::{Checker, Node};
 use crate::job::{LimitsRequest, RequirementsRequest};
+use crate::limits::Limits;
 use crate::units::{ByteSize, CpuCores, Fuel};
 
 /// Reads `limits`; `timeout` is not part of it.
@@ -31,6 +32,22 @@ pub(crate) fn limits(checker: &mut Checker<'_>, node: &Node) -> LimitsRequest {
         disk: checker.optional(fields, "disk", |checker, node| {
             checker.size(node, ByteSize::ZERO..=bounds::DISK_MAX)
         }),
+    }
+}
+
+/// The error of limits that no job file could state, wherever they come from.
+pub fn check_limits(limits: &Limits) -> Result<(), String> {
+    let time = |limit: Duration| limit <= bounds::TIMEOUT_MAX;
+    let all = [
+        ("memory", limits.memory <= bounds::MEMORY_MAX),
+        ("timeout", time(limits.timeout)),
+        ("cpu", limits.cpu.is_none_or(time)),
+        ("output", limits.output <= bounds::OUTPUT_MAX),
+        ("disk", limits.disk <= bounds::DISK_MAX),
+    ];
+    match all.into_iter().find(|(_, is_good)| !is_good) {
+        Some((name, _)) => Err(format!("`limits.{name}` is more than any job may have")),
+        None => Ok(()),
     }
 }
 

@@ -22,4 +22,5 @@ pub(crate) use grants::{DIRECTORY_NAME, grants, is_directory_name};
 pub use grants::{GrantError, is_model_name};
 pub(crate) use input::path;
 pub(crate) use job::parameters;
+pub use limits::check_limits;
 pub(crate) use limits::{limits, requirements};

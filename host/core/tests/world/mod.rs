@@ -102,7 +102,7 @@ impl World {
 
     /// Takes up what failed in this life, as the beginning of another; false where nothing failed.
     pub(crate) fn take_up(&mut self) -> bool {
-        let events = taken_up(&self.records, |_| true, self.now);
+        let events = taken_up(&self.records, |_, _| true, self.now);
         let accepted = |event: &Event| match event {
             Event::JobAccepted { job } => Some(job.id.clone()),
             _ => None,

@@ -29,6 +29,8 @@ pub(super) struct Keys {
     pub(super) anywhere: Digest,
     /// For one that does.
     pub(super) in_place: Digest,
+    /// For one that asks of which job that is, or which try.
+    pub(super) in_job: Digest,
 }
 
 /// A hash over fields that cannot run into each other.
@@ -88,7 +90,7 @@ pub(super) fn keys(site: &Site, start: &Start, stop: &Stop) -> Result<Keys, Faul
     let mut place = Vec::new();
     match &start.work {
         Work::Run { slice, count } => {
-            let stores = site.stores(job, Some(stop));
+            let stores = site.stores(job, stop);
             let source = open_for(job, *slice, &stores)?;
             let (medium, heard) = bytes(site, job, &source, slice.source as usize, &stores)?;
             fields.add(if medium == Medium::Samples { b"samples" } else { b"chunk" });
@@ -118,7 +120,10 @@ pub(super) fn keys(site: &Site, start: &Start, stop: &Stop) -> Result<Keys, Faul
     for number in place {
         in_place.add_number(u64::from(number));
     }
-    Ok(Keys { anywhere: fields.digest(), in_place: in_place.digest() })
+    let mut in_job = Fields(in_place.0.clone());
+    in_job.add(start.attempt.to_string().as_bytes());
+    let (anywhere, in_place) = (fields.digest(), in_place.digest());
+    Ok(Keys { anywhere, in_place, in_job: in_job.digest() })
 }
 
 /// What is the same for all attempts of a job.

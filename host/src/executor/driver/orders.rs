@@ -79,7 +79,7 @@ impl Driver {
                 )
             }
             Work::Run { slice, count } => {
-                let stores = site.stores(&start.job, Some(stop));
+                let stores = site.stores(&start.job, stop);
                 let source = open_for(&start.job, *slice, &stores)?;
                 let index = slice.source as usize;
                 let (medium, heard) = bytes(site, &start.job, &source, index, &stores)?;
