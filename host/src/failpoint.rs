@@ -8,7 +8,7 @@ use std::io;
 
 /// Every border, in the order in which a run meets them.
 #[cfg(feature = "failpoints")]
-pub const BORDERS: [&str; 26] = [
+pub const BORDERS: [&str; 28] = [
     "artefact-before",
     "artefact-after",
     "journal-open",
@@ -30,6 +30,8 @@ pub const BORDERS: [&str; 26] = [
     "publish-rename-before",
     "publish-rename-after",
     "leftover-remove",
+    "cache-rename",
+    "bundle-rename",
     "journal-finish-before",
     "journal-finish-after",
     "journal-forget-before",

@@ -19,9 +19,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::source::SourceReader;
+use crate::failpoint::pass;
 
 /// The folder below the state directory; in it one for each run.
 pub(crate) const FOLDER: &str = "dead-letters";
+/// The folder for those that are not whole; no run is called so.
+const UNFINISHED: &str = ".tmp";
 /// The description of a bundle.
 const DESCRIPTION: &str = "bundle.json";
 /// The bytes of the chunk.
@@ -118,16 +121,30 @@ pub(crate) fn kept(state_dir: &Path, run: i64, job: &JobId) -> Vec<u32> {
     kept
 }
 
-/// Puts a bundle into `folder`, unless there is one. The digest of the chunk is filled in from what was read.
+/// Where bundles are written before they are whole.
+fn unfinished(state_dir: &Path) -> PathBuf {
+    state_dir.join(FOLDER).join(UNFINISHED)
+}
+
+/// Removes what a host left half written that died.
+pub(crate) fn sweep(state_dir: &Path) {
+    let _ = std::fs::remove_dir_all(unfinished(state_dir));
+}
+
+/// Puts a bundle into `folder`, below a state directory, unless there is one. The digest of the chunk is filled in from what
+/// was read.
 pub(crate) fn write(
-    folder: &Path,
+    (state_dir, folder): (&Path, &Path),
     mut bundle: Bundle,
     source: &SourceReader,
     component: &Path,
 ) -> io::Result<()> {
     let parent = folder.parent().expect("a bundle lies in the folder of its job");
-    DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-    let unfinished = tempfile::Builder::new().prefix(".tmp").tempdir_in(parent)?;
+    let beside = unfinished(state_dir);
+    for folder in [parent, &beside] {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let unfinished = tempfile::tempdir_in(beside)?;
     let path = unfinished.path();
     bundle.chunk.sha256 = copy_chunk(&path.join(CHUNK), &bundle.chunk, source)?;
     if std::fs::hard_link(component, path.join(COMPONENT)).is_err() {
@@ -135,6 +152,7 @@ pub(crate) fn write(
     }
     let description = serde_json::to_vec_pretty(&bundle).map_err(io::Error::other)?;
     std::fs::write(path.join(DESCRIPTION), description)?;
+    pass("bundle-rename")?;
     match std::fs::rename(path, folder) {
         Ok(()) => {
             // It has another name now.

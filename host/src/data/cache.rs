@@ -21,6 +21,7 @@ use tempfile::NamedTempFile;
 
 use super::results::{Finished, ResultWriter};
 use super::source::Bytes;
+use crate::failpoint::pass;
 
 /// The folder below the state directory.
 pub(crate) const FOLDER: &str = "cache";
@@ -54,8 +55,10 @@ struct Entry {
 }
 
 impl ResultCache {
-    /// The cache of a state directory; nothing is made before the first result is kept.
+    /// The cache of a state directory, without what a host left half written that died; nothing is made before the first
+    /// result is kept.
     pub(crate) fn of_state(state_dir: &Path, bytes_max: ByteSize) -> Self {
+        let _ = std::fs::remove_dir_all(unfinished(state_dir));
         Self { directory: state_dir.join(FOLDER).into(), bytes_max, held: Arc::default() }
     }
 
@@ -123,6 +126,7 @@ impl ResultCache {
         file.rewind()?;
         file.write_all(&hasher.finalize())?;
         self.make_room(tenant, needed);
+        pass("cache-rename")?;
         file.persist(&path)?;
         Ok(())
     }

@@ -61,6 +61,7 @@ enum Errand {
 impl DeadLetterOffice {
     /// Opens the office; nothing is written before something failed.
     pub(crate) fn open(site: &Arc<Site>, shelf: Shelf) -> Result<Self, Fault> {
+        bundle::sweep(&shelf.state_dir);
         let (sender, errands) = mpsc::channel();
         let end_at = Arc::new(OnceLock::new());
         let mut clerk = Clerk {
@@ -208,7 +209,8 @@ impl Clerk {
             fault: fault.clone(),
         };
         let component = copy_path(&self.shelf.state_dir.join("components"), &job.task.component);
-        bundle::write(&folder, bundle, &heard, &component)
+        let place = (&*self.shelf.state_dir, &*folder);
+        bundle::write(place, bundle, &heard, &component)
             .map_err(|error| Fault::new(Code::DiskFull).detail(error.to_string()))?;
         self.kept += slice.len();
         Ok(())
