@@ -144,6 +144,39 @@ pub enum Grant {
     Write(String),
 }
 
+macro_rules! kinds {
+    ($($(#[$about:meta])* $name:ident: $variant:ident of $of:ty;)*) => {
+        impl Grant {
+            $(
+                $(#[$about])*
+                pub fn $name(&self) -> Option<&$of> {
+                    match self {
+                        Self::$variant(of) => Some(of),
+                        _ => None,
+                    }
+                }
+            )*
+        }
+    };
+}
+
+kinds! {
+    /// The variable, where it is about one.
+    variable: Env of str;
+    /// The model, where it is about one.
+    model: Model of str;
+    /// The directory to read, where it is about one.
+    directory: Directory of str;
+    /// The directory to put files into, where it is about one.
+    write: Write of str;
+    /// The store, where it is about one.
+    store: KeyValue of str;
+    /// The hosts, where it is about some.
+    hosts: Http of HostPattern;
+    /// The objects, where it is about some.
+    objects: S3 of BucketPrefix;
+}
+
 /// One chunk: a half-open range of one source, in bytes.
 ///
 /// Where the source is cut by time, these are bytes of the recording as samples: 16 kHz, mono, 16 bits, so 32 for each

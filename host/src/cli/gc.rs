@@ -29,12 +29,6 @@ pub(super) fn gc(porch: &Porch, arguments: &GcArguments) -> Result<ExitCode, Fai
     let held = survey(porch)?;
     let going = choose(&held, retention, now());
     let kept = || held.iter().filter(|run| !going.contains(&run.summary.id));
-    if mode == Mode::Remove && !going.is_empty() {
-        let mut journal = SqliteJournal::open(&porch.state_dir)?;
-        let runs: Vec<_> = going.iter().copied().collect();
-        journal.forget(&runs)?;
-        journal.shrink()?;
-    }
     let mut sweep = Sweep::new(mode, now());
     let runs: BTreeSet<i64> = kept().map(|run| run.summary.id).collect();
     let lines = [
@@ -51,6 +45,13 @@ pub(super) fn gc(porch: &Porch, arguments: &GcArguments) -> Result<ExitCode, Fai
         ("leftovers", sweep.leftovers(&porch.state_dir, &porch.cache_dir)),
     ];
     sweep.report()?;
+    if mode == Mode::Remove && !going.is_empty() {
+        // Last: what a run left is found by its number, which is given again once the run is forgotten.
+        let mut journal = SqliteJournal::open(&porch.state_dir)?;
+        let runs: Vec<_> = going.iter().copied().collect();
+        journal.forget(&runs)?;
+        journal.shrink()?;
+    }
     print(&text(&lines, runs.len(), mode))?;
     Ok(ExitCode::SUCCESS)
 }

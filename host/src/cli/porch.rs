@@ -266,19 +266,8 @@ fn directories(config: &Config) -> Result<Directories, Failure> {
 /// Values of the variables that some tenant may be granted; the rest of the environment stays here.
 fn grantable_environment(config: &Config) -> BTreeMap<String, String> {
     let grants = config.tenants.values().flat_map(|tenant| &tenant.grants);
-    let names = grants.filter_map(|grant| match grant {
-        Grant::Env(name) => Some(name.clone()),
-        Grant::Clock
-        | Grant::Random
-        | Grant::Speech
-        | Grant::Model(_)
-        | Grant::Directory(_)
-        | Grant::Http(_)
-        | Grant::S3(_)
-        | Grant::KeyValue(_)
-        | Grant::Write(_) => None,
-    });
-    names.filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?))).collect()
+    let value = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
+    grants.filter_map(Grant::variable).filter_map(value).collect()
 }
 
 /// True where somebody asked for a level; else only warnings are worth a line beside the progress.

@@ -106,15 +106,9 @@ pub(crate) struct Granted {
 
 impl Granted {
     pub(crate) fn new(grants: &[Grant]) -> Self {
-        let hosts = grants.iter().filter_map(|grant| match grant {
-            Grant::Http(hosts) => Some(hosts.clone()),
-            _ => None,
-        });
-        let buckets = grants.iter().filter_map(|grant| match grant {
-            Grant::S3(objects) => Some(objects.clone()),
-            _ => None,
-        });
-        Self { reach: Reach::new(&hosts.collect::<Vec<_>>()), buckets: buckets.collect() }
+        let hosts: Vec<_> = grants.iter().filter_map(Grant::hosts).cloned().collect();
+        let buckets = grants.iter().filter_map(Grant::objects).cloned().collect();
+        Self { reach: Reach::new(&hosts), buckets }
     }
 }
 

@@ -44,19 +44,7 @@ impl Directories {
 
     /// A root for each directory among these grants; the thread may have to wait.
     pub(crate) fn open(&self, grants: &[Grant]) -> Result<Vec<Directory>, Fault> {
-        let names = grants.iter().filter_map(|grant| match grant {
-            Grant::Directory(name) => Some(name),
-            Grant::Env(_)
-            | Grant::Clock
-            | Grant::Random
-            | Grant::Speech
-            | Grant::Model(_)
-            | Grant::Http(_)
-            | Grant::S3(_)
-            | Grant::KeyValue(_)
-            | Grant::Write(_) => None,
-        });
-        names.map(|name| self.open_one(name)).collect()
+        grants.iter().filter_map(Grant::directory).map(|name| self.open_one(name)).collect()
     }
 
     fn open_one(&self, name: &str) -> Result<Directory, Fault> {

@@ -24,19 +24,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 
 /// Which hosts a job may ask.
 pub(super) fn http_grant(grants: &[Grant]) -> Vec<HostPattern> {
-    let hosts = |grant: &Grant| match grant {
-        Grant::Http(hosts) => Some(hosts.clone()),
-        Grant::Env(_)
-        | Grant::Clock
-        | Grant::Random
-        | Grant::Speech
-        | Grant::Model(_)
-        | Grant::Directory(_)
-        | Grant::S3(_)
-        | Grant::KeyValue(_)
-        | Grant::Write(_) => None,
-    };
-    grants.iter().filter_map(hosts).collect()
+    grants.iter().filter_map(Grant::hosts).cloned().collect()
 }
 
 fn caller(site: &Site, start: &Start) -> Caller {

@@ -12,19 +12,7 @@ use crate::keyvalue::{Answer, KeyValueError, Question, Shelf, StoreGrant};
 
 /// Which stores a job may open.
 pub(super) fn store_grant(grants: &[Grant]) -> StoreGrant {
-    let name = |grant: &Grant| match grant {
-        Grant::KeyValue(name) => Some(name.clone()),
-        Grant::Env(_)
-        | Grant::Clock
-        | Grant::Random
-        | Grant::Speech
-        | Grant::Model(_)
-        | Grant::Directory(_)
-        | Grant::Http(_)
-        | Grant::S3(_)
-        | Grant::Write(_) => None,
-    };
-    StoreGrant(grants.iter().filter_map(name).collect())
+    StoreGrant(grants.iter().filter_map(Grant::store).map(str::to_owned).collect())
 }
 
 /// What an attempt may use.

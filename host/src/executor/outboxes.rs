@@ -112,19 +112,7 @@ impl Outboxes {
 
 /// Names of the directories among these grants that files are put into.
 pub(super) fn written(grants: &[Grant]) -> Vec<&str> {
-    let names = grants.iter().filter_map(|grant| match grant {
-        Grant::Write(name) => Some(&**name),
-        Grant::KeyValue(_)
-        | Grant::Env(_)
-        | Grant::Clock
-        | Grant::Random
-        | Grant::Speech
-        | Grant::Model(_)
-        | Grant::Directory(_)
-        | Grant::Http(_)
-        | Grant::S3(_) => None,
-    });
-    names.collect()
+    grants.iter().filter_map(Grant::write).collect()
 }
 
 /// The host's own hold on a directory of a guest's disk, which outlives the guest.

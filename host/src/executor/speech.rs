@@ -30,19 +30,7 @@ pub(super) fn speech_grant(grants: &[Grant]) -> SpeechGrant {
     if grants.contains(&Grant::Speech) {
         return SpeechGrant::Any;
     }
-    let name = |grant: &Grant| match grant {
-        Grant::Model(name) => Some(name.clone()),
-        Grant::Speech
-        | Grant::Env(_)
-        | Grant::Clock
-        | Grant::Random
-        | Grant::Directory(_)
-        | Grant::Http(_)
-        | Grant::S3(_)
-        | Grant::KeyValue(_)
-        | Grant::Write(_) => None,
-    };
-    let names: Vec<_> = grants.iter().filter_map(name).collect();
+    let names: Vec<_> = grants.iter().filter_map(Grant::model).map(str::to_owned).collect();
     if names.is_empty() { SpeechGrant::Denied } else { SpeechGrant::Only(names) }
 }
 

@@ -12,7 +12,6 @@ use super::load::STORAGE_MAX;
 use super::values::{Directory, Tenant};
 use crate::document::{Checker, Fields, Node, Value, closest};
 use crate::ids::TenantName;
-use crate::job::Grant;
 use crate::jobfile::{DIRECTORY_NAME, is_directory_name, path};
 use crate::units::ByteSize;
 
@@ -112,20 +111,11 @@ pub(super) fn check(
     };
     let grants = tenants.iter().flat_map(|(name, it)| it.grants.iter().map(move |it| (name, it)));
     for (tenant, grant) in grants {
-        let (kind, name, rest) = match grant {
-            Grant::Directory(name) => ("dir", name, ""),
-            Grant::Write(name) => ("write", name, ", quota: 10GiB"),
-            Grant::Env(_)
-            | Grant::Clock
-            | Grant::Random
-            | Grant::Speech
-            | Grant::Model(_)
-            | Grant::Http(_)
-            | Grant::S3(_)
-            | Grant::KeyValue(_) => continue,
-        };
+        let named = grant.directory().map(|name| ("dir", name, ""));
+        let named = named.or_else(|| grant.write().map(|name| ("write", name, ", quota: 10GiB")));
+        let Some((kind, name, rest)) = named else { continue };
         let is_read_only = directories.get(name).is_some_and(|it| it.quota.is_none());
-        if names.contains(&name.as_str()) && (kind == "dir" || !is_read_only) {
+        if names.contains(&name) && (kind == "dir" || !is_read_only) {
             continue;
         }
         let (what, advice) = match closest(name, names.iter().copied()) {
