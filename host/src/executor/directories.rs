@@ -12,6 +12,7 @@ use std::sync::Arc;
 use pframe_core::config;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::job::Grant;
+use rustix::io::Errno;
 
 use crate::capability::directories::Directory;
 use crate::process::scratch::{ScratchMaker, keeps_below};
@@ -52,7 +53,7 @@ impl Directories {
             |why: &str| Fault::new(Code::DirectoryMissing).detail(format!("`dir: {name}`: {why}"));
         let configured = self.configured.get(name);
         let path = &configured.ok_or_else(|| refuse("the configuration names none"))?.path;
-        let plain = open_directory(path).map_err(|error| refuse(said(&error)))?;
+        let plain = open_directory(path).map_err(|error| unopened(&error, refuse))?;
         if !keeps_below(&plain) {
             return Err(refuse("it cannot be searched, or the kernel has no `openat2`"));
         }
@@ -70,8 +71,18 @@ pub(super) fn open_directory(path: &str) -> io::Result<File> {
     std::fs::OpenOptions::new().read(true).custom_flags(directory).open(path)
 }
 
+/// The fault of a directory that cannot be opened: its own, unless the host has no descriptor or memory for it just now.
+pub(super) fn unopened(error: &io::Error, refuse: impl FnOnce(&str) -> Fault) -> Fault {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
+            Fault::new(Code::InputOutput).detail(format!("opening a directory: {error}"))
+        }
+        _ => refuse(said(error)),
+    }
+}
+
 /// Without the path, which is the operator's.
-pub(super) fn said(error: &io::Error) -> &'static str {
+fn said(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such directory",
         io::ErrorKind::NotADirectory => "it is not a directory",

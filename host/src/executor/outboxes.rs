@@ -15,7 +15,7 @@ use pframe_core::limits::Usage;
 use pframe_core::scheduler::Start;
 use rustix::fs::{Access, AtFlags, accessat, fstat};
 
-use super::directories::{open_directory, said};
+use super::directories::{open_directory, unopened};
 use super::host_work::Watch;
 use crate::capability::directories::Directory;
 use crate::data::outbox::{Delivery, Ledger, Parcel, Target, deliver};
@@ -95,7 +95,8 @@ impl Outboxes {
         let configured = configured.ok_or_else(|| refuse(name, "the configuration names none"))?;
         let quota = configured.quota;
         let quota = quota.ok_or_else(|| refuse(name, "the configuration gives it no `quota`"))?;
-        let root = open_directory(&configured.path).map_err(|error| refuse(name, said(&error)))?;
+        let root = open_directory(&configured.path)
+            .map_err(|error| unopened(&error, |why| refuse(name, why)))?;
         let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
         if accessat(&root, ".", access, AtFlags::EACCESS).is_err() {
             return Err(refuse(name, "the host may not write to it"));
@@ -103,7 +104,8 @@ impl Outboxes {
         if !keeps_below(&root) {
             return Err(refuse(name, "the kernel has no `openat2`"));
         }
-        let seen = fstat(&root).map_err(|error| refuse(name, said(&error.into())))?;
+        let seen =
+            fstat(&root).map_err(|error| unopened(&error.into(), |why| refuse(name, why)))?;
         let mut ledgers = self.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
         let ledger = Arc::clone(ledgers.entry((seen.st_dev, seen.st_ino)).or_default());
         Ok(Target { name: name.to_owned(), root, quota, ledger })

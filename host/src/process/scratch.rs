@@ -15,6 +15,7 @@ use pframe_core::config::Isolation;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::units::ByteSize;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat};
+use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, UnmountFlags, fsconfig_create,
     fsconfig_set_string, fsmount, fsopen, mount_bind, mount_remount, unmount,
@@ -159,7 +160,9 @@ fn ask(
 /// True where the kernel itself keeps paths below a directory: what programs do instead has let guests out before.
 pub(crate) fn keeps_below(disk: impl AsFd) -> bool {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    rustix::fs::openat2(disk, ".", flags, Mode::empty(), ResolveFlags::BENEATH).is_ok()
+    let opened = rustix::fs::openat2(disk, ".", flags, Mode::empty(), ResolveFlags::BENEATH);
+    // Without a descriptor that is free, the kernel says so, and it would.
+    matches!(opened, Ok(_) | Err(Errno::MFILE | Errno::NFILE))
 }
 
 /// The child's life: make what is asked for until the line closes.
