@@ -11,7 +11,6 @@ use pframe_core::job::{
     ComponentPlace, Grant, JobFile, JobRequest, JobSpec, SourcePlace, WebVersion,
 };
 use pframe_core::jobfile;
-use pframe_core::resources::Capacity;
 use pframe_core::tasktype::{Places, Step, TaskType, Violation};
 use pframe_core::units::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -101,7 +100,7 @@ pub(super) fn examine(
         }
         let checked = check_parameters(jobs, index, job, workbench);
         let plan = checked.and_then(|()| workbench.plan(job));
-        match plan.and_then(|plan| fitting(plan, workbench)) {
+        match plan.and_then(|plan| workbench.check_fits(&plan.spec).map(|_| plan)) {
             Ok(plan) => planned.push(plan),
             Err(fault) => faults.push((format!("job {}", job.id), fault)),
         }
@@ -110,27 +109,6 @@ pub(super) fn examine(
         return Err(faults);
     }
     link(planned).map_err(|fault| vec![(jobs.path.display().to_string(), fault)])
-}
-
-/// Refuses a job that this machine could never run: what it states, else its limit, is too much.
-fn fitting(plan: Planned, workbench: &Workbench) -> Result<Planned, Fault> {
-    let need = need_of(&plan.spec);
-    let machine = workbench.capacity();
-    if need.fits(&machine) {
-        return Ok(plan);
-    }
-    let detail = format!("an attempt needs {need}; the machine has {machine}");
-    Err(Fault::new(Code::TooBig).detail(detail))
-}
-
-/// What the first attempt of a job reserves: nothing has been learnt about its memory yet.
-pub(super) fn need_of(job: &JobSpec) -> Capacity {
-    Capacity {
-        cpu: job.requirements.cpu,
-        memory: job.requirements.memory.unwrap_or_else(|| job.limits.memory_with_disk()),
-        gpu_memory: job.requirements.gpu_memory,
-        attempts: 1,
-    }
 }
 
 /// Makes a task type ready: the job file says where it lies, else the configuration, else the catalog. One that nobody

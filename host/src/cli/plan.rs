@@ -20,12 +20,12 @@ use super::arguments::PlanArguments;
 use super::check::counted;
 use super::failure::Failure;
 use super::graph;
-use super::jobs::{self, grants_missing, grants_remark, need_of};
+use super::jobs::{self, grants_missing, grants_remark};
 use super::porch::{Porch, with_stdin};
 use super::print::{print, print_json};
 use crate::capability::input::Medium;
 use crate::capability::offer::{Offer, offer};
-use crate::engine::{Planned, TaskInfo, Workbench};
+use crate::engine::{Planned, TaskInfo, Workbench, need_of};
 use crate::reporter::amounts::about;
 
 pub(super) fn plan(porch: &Porch, arguments: &PlanArguments) -> Result<ExitCode, Failure> {

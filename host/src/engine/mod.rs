@@ -29,7 +29,7 @@ pub use workbench::TaskInfo;
 pub(crate) use builder::Prepared;
 pub(crate) use recovery::{Collecting, Retry, Work};
 pub(crate) use replay::Replayed;
-pub(crate) use workbench::Workbench;
+pub(crate) use workbench::{Workbench, need_of};
 
 use pframe_core::event::Record;
 

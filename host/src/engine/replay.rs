@@ -18,7 +18,6 @@ use pframe_core::limits::{Limits, Usage};
 use pframe_core::policy::{Backoff, OnFailure, RetryPolicy};
 use pframe_core::resources::Capacity;
 use pframe_core::scheduler::{Batch, Command, Message, Outcome, Reservation, Start, Work};
-use pframe_core::units::ByteSize;
 
 use super::builder::{Prepared, temporary_storage};
 use super::handle::JobOutput;
@@ -47,17 +46,7 @@ impl Prepared {
         self.workbench.registry.keep_copies_in(None)?;
         let source = source_file(found, &scratch)?;
         let start = self.start_of(found, component, &source)?;
-        let need = Capacity {
-            cpu: start.job.requirements.cpu,
-            memory: start.job.limits.memory_with_disk(),
-            gpu_memory: ByteSize::ZERO,
-            attempts: 1,
-        };
-        if !need.fits(&self.workbench.capacity) {
-            let machine = self.workbench.capacity;
-            let detail = format!("an attempt needs {need}; the machine has {machine}");
-            return Err(Fault::new(Code::TooBig).detail(detail));
-        }
+        let Capacity { cpu, memory, gpu_memory, .. } = self.workbench.check_fits(&start.job)?;
         let inbox = Arc::new(Inbox::default());
         let environment = std::mem::take(&mut self.builder.environment);
         // What it leaves for a directory of the operator is looked at, and stays where it is.
@@ -65,7 +54,6 @@ impl Prepared {
         let means = Means { results: results.clone(), logs: None, environment, outboxes };
         let site = self.workbench.site(means, &ProgressBoard::default(), &inbox);
         let mut hands = self.workbench.hands(&site, self.builder.worker_program.take())?;
-        let Capacity { cpu, memory, gpu_memory, .. } = need;
         let reservation = Reservation { cpu, memory, gpu_memory };
         hands.obey(Command::Start(Batch { attempts: vec![start], reservation }));
         let (usage, outcome) = ending(&inbox);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use pframe_core::config::Config;
 use pframe_core::fault::{Code, Fault};
 use pframe_core::ids::{Digest, TaskName, TenantName};
+use pframe_core::job::JobSpec;
 use pframe_core::resources::Capacity;
 use pframe_core::tasktype::{TaskType, Violation};
 use pframe_core::units::{ByteSize, Timestamp};
@@ -150,6 +151,17 @@ impl Workbench {
         Ok(planned)
     }
 
+    /// Refuses a job that this machine could never run: what it states, else its limit, is too much. The answer is what its
+    /// first attempt reserves.
+    pub(crate) fn check_fits(&self, job: &JobSpec) -> Result<Capacity, Fault> {
+        let (need, machine) = (need_of(job), self.capacity);
+        if need.fits(&machine) {
+            return Ok(need);
+        }
+        let detail = format!("an attempt needs {need}; the machine has {machine}");
+        Err(Fault::new(Code::TooBig).detail(detail))
+    }
+
     /// What is known about a registered task type.
     pub(crate) fn info(&self, name: &TaskName) -> Option<TaskInfo> {
         self.registered(name).ok().map(|it| TaskInfo::of(&it.task))
@@ -215,5 +227,15 @@ impl Workbench {
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+}
+
+/// What the first attempt of a job reserves: nothing has been learnt about its memory yet.
+pub(crate) fn need_of(job: &JobSpec) -> Capacity {
+    Capacity {
+        cpu: job.requirements.cpu,
+        memory: job.requirements.memory.unwrap_or_else(|| job.limits.memory_with_disk()),
+        gpu_memory: job.requirements.gpu_memory,
+        attempts: 1,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns: which are kept, and how many. The thread that writes reads inputs, which may take long.
 //! Its limits: [`LETTERS_MAX`] bundles of a run, and `storage.dead_letter_bytes_max` bytes of chunks in them.
-//! Never: holds up the engine, or fails a job: what cannot be kept is only told.
+//! Never: fails a job, or holds up the engine but at the end of a run, for half a minute: what cannot be kept is only told.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, mpsc};
